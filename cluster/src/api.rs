@@ -1,0 +1,138 @@
+//! The HTTP interface: what clients send and receive.
+//!
+//! `POST /v1/kv` takes a [`Request`] and answers 200 with an [`Answer`], or an [`ApiError`] with status
+//! 409 (`cas-mismatch`), 400 (`bad-request`), 413 (`too-large`), 503 (definite: `no-leader`,
+//! `not-ready`, `overloaded`) or 504 (indefinite: `timeout`, `lost-leadership`).
+//! `GET /status` answers [`Status`], `GET /metrics` the Prometheus text format.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A client's request. Keys and values are text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    #[serde(flatten)]
+    pub op: KvOp,
+    /// Makes a write exactly-once: a repeated pair is answered from memory and not applied again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<Session>,
+    /// For `get`: the answer may come from this server's state, however old.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stale: bool,
+    /// Give up after this time; the server's own limit is 5,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "kebab-case")]
+pub enum KvOp {
+    Get {
+        key: String,
+    },
+    Put {
+        key: String,
+        value: String,
+    },
+    Delete {
+        key: String,
+    },
+    /// Sets `key` to `to` if it holds `from` (`null`: is absent).
+    Cas {
+        key: String,
+        from: Option<String>,
+        to: String,
+    },
+    /// Appends to the value; an absent one counts as empty.
+    Append {
+        key: String,
+        value: String,
+    },
+}
+
+/// Identifies one request of one client; `sequence` grows by the client's own count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Session {
+    pub client: u64,
+    pub sequence: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// For `get`: the value, or null where there is none. Null for writes.
+    pub value: Option<String>,
+    /// The log index at which the operation took effect, or the read was served.
+    pub index: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiError {
+    /// Kebab-case.
+    pub code: String,
+    /// True: the operation did not take effect and never will. False: unknown.
+    pub definite: bool,
+    pub message: String,
+    /// Name of the server that leads, as far as this one knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leader: Option<String>,
+}
+
+/// What a server says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Status {
+    /// `n1`, `n2`, ...
+    pub name: String,
+    /// `leader`, `follower`, `pre-candidate` or `candidate`.
+    pub role: String,
+    pub term: u64,
+    pub leader: Option<String>,
+    pub commit: u64,
+    pub applied: u64,
+    pub first_index: u64,
+    pub last_index: u64,
+    pub checkpoint: CheckpointStatus,
+    pub install: InstallStatus,
+    pub recovery: RecoveryStatus,
+    pub keys: u64,
+    pub uptime_ms: u64,
+    /// `open`, `load`, `replay`, `join` or `serving`.
+    pub phase: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CheckpointStatus {
+    /// Index of the newest durable checkpoint; 0: none.
+    pub index: u64,
+    pub bytes: u64,
+    /// Checkpoints written since the server started.
+    pub written: u64,
+    pub last_duration_ms: f64,
+}
+
+/// Images received by InstallSnapshot.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct InstallStatus {
+    /// Since the server started.
+    pub installed: u64,
+    /// Since the data folder was made.
+    pub installed_total: u64,
+    pub bytes_received: u64,
+    pub sent: u64,
+}
+
+/// How the last start went.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RecoveryStatus {
+    /// Milliseconds of `open` (manifest and log), `load` (checkpoint), `replay` (committed log after it),
+    /// `join` (until the commit index of a leader was reached).
+    pub phases_ms: BTreeMap<String, f64>,
+    pub checkpoint_index: u64,
+    pub replayed_entries: u64,
+    /// Bytes cut from the log's torn tail.
+    pub torn_bytes: u64,
+}

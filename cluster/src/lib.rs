@@ -1,0 +1,9 @@
+//! strata: a replicated key-value store whose point is recovery, by checkpoint, delta log and Raft.
+//!
+//! Decisions are pure code ([`raft`], [`replica`]); disk, network and clock are doors with a simulated
+//! twin each. Read [`types`] first, then [`raft`] for consensus, [`log`] and [`checkpoint`] for what is
+//! kept, [`machine`] for what is computed, [`server`] for the program around it, [`sim`] for its trial.
+
+pub mod api;
+pub mod disk;
+pub mod types;

@@ -1,0 +1,152 @@
+//! Where systems run: nodes, the network between them, and the processes on them.
+//!
+//! An [`Environment`] gives [`Node`]s and, where it can, a [`Network`] whose every directed link can be
+//! cut. Whatever an environment makes (namespaces, links, processes, proxies) ends with the process
+//! that made it, however that process ends.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A machine's name: `n1`, `n2`, ...; [`NodeId::controller`] is where the clients are.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct NodeId(Arc<str>);
+
+/// What went wrong, with the node or path it went wrong at.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{what}: {source}")]
+    Io {
+        what: String,
+        source: std::io::Error,
+    },
+    /// The environment lacks what was asked for; the text says what and how to get it.
+    #[error("{0}")]
+    Unsupported(String),
+    #[error("{0}")]
+    Failed(String),
+}
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// A program to run on a node.
+#[derive(Clone, Debug)]
+pub struct Program {
+    pub path: PathBuf,
+    pub args: Vec<String>,
+    pub env: Vec<(String, String)>,
+    /// Standard output and error are appended to this file.
+    pub log: PathBuf,
+}
+
+/// A started program: its process id as seen by the controller, and the time the kernel started it, so
+/// that a process id used again by another program is never mistaken for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    pub node: NodeId,
+    pub pid: i32,
+    /// Field 22 of `/proc/<pid>/stat`, in clock ticks since boot.
+    pub started: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    Kill,
+    Stop,
+    Continue,
+    Terminate,
+}
+
+/// What the kernel says of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProcessState {
+    Running,
+    /// By SIGSTOP.
+    Stopped,
+    Gone,
+}
+
+/// Counts of one directed link since it was made: the proof that a network fault took effect.
+/// Packets in `netns`; chunks of a byte stream in `loopback`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkCounters {
+    pub passed: u64,
+    /// Dropped (netns) or held back (loopback) because the link was cut.
+    pub cut: u64,
+}
+
+/// A machine of the environment.
+#[async_trait]
+pub trait Node: Send + Sync {
+    fn id(&self) -> &NodeId;
+    /// The address that programs on this node listen on.
+    fn addr(&self) -> IpAddr;
+    /// The node's own folder: binaries, data, logs.
+    fn dir(&self) -> &Path;
+    /// Where a program on this node reaches `port` of `peer`.
+    fn route(&self, peer: &NodeId, port: u16) -> SocketAddr;
+    /// Starts a program; it dies with the controller.
+    async fn spawn(&self, program: &Program) -> Result<Process>;
+    async fn signal(&self, process: &Process, signal: Signal) -> Result<()>;
+    async fn state(&self, process: &Process) -> Result<ProcessState>;
+    /// Waits until the process is in `state`; an error after `limit`.
+    async fn await_state(
+        &self,
+        process: &Process,
+        state: ProcessState,
+        limit: Duration,
+    ) -> Result<()>;
+}
+
+/// The links between nodes. Every directed link (`from`, `to`) is separate; the controller is an end
+/// like any node.
+#[async_trait]
+pub trait Network: Send + Sync {
+    /// Nothing passes from `from` to `to` any more. Idempotent.
+    async fn cut(&self, from: &NodeId, to: &NodeId) -> Result<()>;
+    async fn mend(&self, from: &NodeId, to: &NodeId) -> Result<()>;
+    /// Mends every link.
+    async fn heal(&self) -> Result<()>;
+    fn counters(&self, from: &NodeId, to: &NodeId) -> LinkCounters;
+    /// Sends something from `from` to `to` and says whether it arrived within `limit`: the proof of a
+    /// cut, and of its healing.
+    async fn probe(&self, from: &NodeId, to: &NodeId, limit: Duration) -> Result<bool>;
+}
+
+/// Where a run takes place.
+#[async_trait]
+pub trait Environment: Send + Sync {
+    /// `netns` or `loopback`.
+    fn name(&self) -> &'static str;
+    fn nodes(&self) -> &[Arc<dyn Node>];
+    fn network(&self) -> Option<Arc<dyn Network>>;
+    /// Where the controller's clients reach `port` of a node (through the link that can be cut).
+    fn client_addr(&self, node: &NodeId, port: u16) -> SocketAddr;
+    /// Ends every process and undoes everything. Idempotent.
+    async fn teardown(&self) -> Result<()>;
+}
+
+impl NodeId {
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        Self(name.into())
+    }
+
+    pub fn controller() -> Self {
+        Self::new("controller")
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

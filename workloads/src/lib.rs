@@ -1,0 +1,52 @@
+//! What clients do.
+//!
+//! A [`Workload`] names a data type: its generator makes the operations, its finale the reads after
+//! recovery, its checkers judge. Generators are pure and seeded: they see only the [`Context`] that the
+//! interpreter hands them, so they run in virtual time in tests and in real time in a run.
+
+use checker::{Checker, Event, Op, ProcessId};
+
+/// What a generator may know when it is asked for the next operation.
+pub struct Context<'a> {
+    /// Nanoseconds since the start of the run.
+    pub time: u64,
+    /// The processes that are free now, in the order in which they should be used.
+    pub free: &'a [ProcessId],
+    /// Number of worker threads. A process's thread is `process % threads`: it stays the same when a
+    /// crashed process is replaced.
+    pub threads: u64,
+}
+
+/// A generator's answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// This process, which is free, invokes this operation now.
+    Op(ProcessId, Op),
+    /// Nothing now. Ask again at `until` (nanoseconds since the start) or after the next event,
+    /// whichever comes first; `None`: only after the next event.
+    Pending { until: Option<u64> },
+    /// Never anything again.
+    Done,
+}
+
+/// Makes operations.
+pub trait Generator: Send {
+    fn next(&mut self, ctx: &Context<'_>) -> Next;
+
+    /// Told about each invocation and completion of the operations that this generator made.
+    fn observe(&mut self, _event: &Event) {}
+}
+
+/// A data type under test: what clients do with it and what must hold.
+pub trait Workload: Send + Sync {
+    fn name(&self) -> &'static str;
+    /// Name of the model in the history's header.
+    fn model(&self) -> &'static str;
+    /// The operations of the main phase; endless unless limited by the caller.
+    fn generator(&self, seed: u64) -> Box<dyn Generator>;
+    /// The reads after all faults are healed; ends by itself once each has succeeded.
+    fn finale(&self, seed: u64) -> Box<dyn Generator>;
+    fn checkers(&self) -> Vec<Box<dyn Checker>>;
+    /// Whether this operation belongs to this workload (several run in one history).
+    fn owns(&self, op: &Op) -> bool;
+}
