@@ -1,0 +1,312 @@
+//! The command line. Its texts are the reference: docs repeat none of them.
+
+use crate::exit::{self, Failure, Result};
+use crate::spec::{Size, Span, Spec};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "shakedown",
+    version,
+    about = "Breaks a replicated store, judges what its clients saw, measures how it came back",
+    after_long_help = exit::HELP,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Deploy a cluster, load it, break it, judge it, measure its recovery
+    #[command(after_long_help = exit::HELP)]
+    Test(Test),
+    /// Judge and measure a recorded run again
+    #[command(after_long_help = exit::HELP)]
+    Analyze(Analyze),
+    /// Judge a history file
+    #[command(after_long_help = exit::HELP)]
+    Check(Check),
+    /// Write the report of a recorded run again and say where it is
+    Report(Report),
+    /// List systems with their settings, workloads, faults, models and environments
+    List(List),
+    /// Say what this machine can do, and how to get the rest
+    Doctor(Doctor),
+    /// Keep a cluster running on this machine
+    Cluster(Cluster),
+    /// Undo what a killed harness may have left behind
+    Heal(Heal),
+    /// Measure what the harness itself costs
+    Bench(Bench),
+}
+
+#[derive(Debug, Args)]
+pub struct Test {
+    /// YAML file with settings; flags override it
+    pub spec: Option<PathBuf>,
+    /// Folder name below the run store
+    #[arg(long)]
+    pub name: Option<String>,
+    /// System to test
+    #[arg(long)]
+    pub system: Option<String>,
+    /// A setting of the system, for example checkpoint.every=1000; may be repeated (see `shakedown list`)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub settings: Vec<String>,
+    /// Where to run: auto, netns or loopback
+    #[arg(long)]
+    pub env: Option<String>,
+    /// Number of nodes
+    #[arg(long)]
+    pub nodes: Option<usize>,
+    /// Workloads, separated by commas
+    #[arg(long, value_delimiter = ',')]
+    pub workload: Option<Vec<String>>,
+    /// Kinds of fault, separated by commas; `none` breaks nothing
+    #[arg(long, value_delimiter = ',')]
+    pub nemesis: Option<Vec<String>>,
+    /// Length of the main phase, for example 60s
+    #[arg(long)]
+    pub time: Option<Span>,
+    /// Operations per second to aim at
+    #[arg(long)]
+    pub rate: Option<u64>,
+    /// Number of history clients
+    #[arg(long)]
+    pub clients: Option<usize>,
+    /// Limit of one operation
+    #[arg(long)]
+    pub deadline: Option<Span>,
+    /// Time without faults before the final reads
+    #[arg(long)]
+    pub quiet_period: Option<Span>,
+    /// Fixes operations, keys and the plan of faults; printed and stored in any case
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Run so many times, with seeds counting up
+    #[arg(long, default_value_t = 1)]
+    pub count: u32,
+    /// Print the plan of faults and end
+    #[arg(long)]
+    pub plan: bool,
+    /// Program of the system; default: `strata` beside this program
+    #[arg(long, value_name = "PATH", env = "STRATA_BIN")]
+    pub binary: Option<PathBuf>,
+    #[command(flatten)]
+    pub limits: Limits,
+    #[command(flatten)]
+    pub store: Store,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// Limits of the checkers.
+#[derive(Debug, Args)]
+pub struct Limits {
+    /// Time that each checker may take
+    #[arg(long)]
+    pub check_time: Option<Span>,
+    /// Memory that each checker may take, for example 1GiB
+    #[arg(long)]
+    pub check_memory: Option<Size>,
+}
+
+#[derive(Debug, Args)]
+pub struct Store {
+    /// Folder that keeps the runs
+    #[arg(long, value_name = "DIR", default_value = "runs", env = "SHAKEDOWN_RUNS")]
+    pub runs: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Output {
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// No progress
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Analyze {
+    /// Run folder; default: the newest run
+    pub run: Option<PathBuf>,
+    #[command(flatten)]
+    pub limits: Limits,
+    #[command(flatten)]
+    pub store: Store,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
+pub struct Check {
+    /// History file, one JSON event a line; `-` for standard input
+    pub history: PathBuf,
+    /// Model to judge by; default: what the file's header names
+    #[arg(long)]
+    pub model: Option<String>,
+    #[command(flatten)]
+    pub limits: Limits,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
+pub struct Report {
+    /// Run folder; default: the newest run
+    pub run: Option<PathBuf>,
+    #[command(flatten)]
+    pub store: Store,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
+pub struct List {
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
+pub struct Doctor {
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
+pub struct Heal {
+    #[command(flatten)]
+    pub store: Store,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
+pub struct Cluster {
+    #[command(subcommand)]
+    pub action: ClusterAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ClusterAction {
+    /// Start a cluster in the background and wait until it serves
+    Up(ClusterUp),
+    /// Ask every server of the cluster for its status
+    Status(ClusterRef),
+    /// End the cluster; its data stay unless --wipe
+    Down(ClusterDown),
+}
+
+#[derive(Debug, Args)]
+pub struct ClusterUp {
+    #[arg(long, default_value_t = 3)]
+    pub nodes: usize,
+    /// A setting of the system; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub settings: Vec<String>,
+    /// Program of the system; default: `strata` beside this program
+    #[arg(long, value_name = "PATH", env = "STRATA_BIN")]
+    pub binary: Option<PathBuf>,
+    #[command(flatten)]
+    pub place: ClusterRef,
+}
+
+#[derive(Debug, Args)]
+pub struct ClusterDown {
+    /// Remove the cluster's folder
+    #[arg(long)]
+    pub wipe: bool,
+    #[command(flatten)]
+    pub place: ClusterRef,
+}
+
+#[derive(Debug, Args)]
+pub struct ClusterRef {
+    /// Folder of the cluster
+    #[arg(long, value_name = "DIR", default_value = "runs/cluster")]
+    pub dir: PathBuf,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// Operations to perform
+    #[arg(long, default_value_t = 500_000)]
+    pub ops: u64,
+    /// Number of clients
+    #[arg(long, default_value_t = 32)]
+    pub clients: usize,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+impl Test {
+    /// The spec file, or the default, with the flags applied.
+    pub fn resolve(&self) -> Result<Spec> {
+        let mut spec = match &self.spec {
+            Some(path) => Spec::read(path)?,
+            None => Spec::default(),
+        };
+        let Test { name, system, env, nodes, time, rate, clients, deadline, quiet_period, .. } = self;
+        override_with(&mut spec.name, name);
+        override_with(&mut spec.system, system);
+        override_with(&mut spec.env, env);
+        override_with(&mut spec.nodes, nodes);
+        override_with(&mut spec.time, time);
+        override_with(&mut spec.rate, rate);
+        override_with(&mut spec.clients, clients);
+        override_with(&mut spec.deadline, deadline);
+        override_with(&mut spec.quiet, quiet_period);
+        override_with(&mut spec.workloads, &self.workload);
+        override_with(&mut spec.check_time, &self.limits.check_time);
+        override_with(&mut spec.check_memory, &self.limits.check_memory);
+        if let Some(kinds) = &self.nemesis {
+            spec.nemesis = kinds.iter().filter(|kind| *kind != "none").cloned().collect();
+        }
+        for assignment in &self.settings {
+            spec.set(assignment)?;
+        }
+        if self.seed.is_some() {
+            spec.seed = self.seed;
+        }
+        if self.count == 0 {
+            return Err(Failure::usage("--count 0: at least one run is needed"));
+        }
+        spec.validate()?;
+        Ok(spec)
+    }
+}
+
+fn override_with<T: Clone>(field: &mut T, flag: &Option<T>) {
+    if let Some(value) = flag {
+        *field = value.clone();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_override_the_spec() {
+        let cli = Cli::try_parse_from(["shakedown", "test", "--nemesis", "none", "--time", "5s", "--seed", "7"]);
+        let Ok(Cli { command: Command::Test(test) }) = cli else { panic!("{cli:?}") };
+        let spec = test.resolve().unwrap();
+        assert!(spec.nemesis.is_empty());
+        assert_eq!((spec.time.to_string().as_str(), spec.seed), ("5s", Some(7)));
+    }
+}
