@@ -1,0 +1,78 @@
+//! A run, from a spec to a judged folder. [`test`] reads as its phases.
+//!
+//! The folder is written as the run goes on, so whatever happens, what was recorded before it can be
+//! judged later with `shakedown analyze`.
+
+pub mod judge;
+mod load;
+pub mod machine;
+mod observe;
+pub mod prepare;
+pub mod stored;
+pub mod workload;
+
+use crate::exit::{Failure, Result};
+use crate::interrupt::Interrupt;
+use crate::progress::Progress;
+use judge::Judged;
+use prepare::Prepared;
+use results::Folder;
+use std::time::Duration;
+
+/// Limit for the cluster to come up and elect a leader.
+const READY: Duration = Duration::from_secs(30);
+
+/// Runs one test. The folder exists from the first phase on; its path is printed before anything else
+/// happens, so that it can be found whatever comes.
+pub async fn test(prepared: Prepared, folder: Folder, progress: &Progress, interrupt: &Interrupt) -> Result<Judged> {
+    let spec = prepared.spec.clone();
+    let mut stored = prepared.stored(&folder);
+    folder.write_spec(&stored.yaml()?)?;
+
+    progress.phase("deploy", &format!("{} nodes of {} in {}", spec.nodes, spec.system, prepared.environment_name()));
+    let deployed = deploy(&prepared, &folder).await;
+    let outcome = match deployed {
+        Ok(()) => load::run(&prepared, &folder, &mut stored.marks, progress, interrupt).await,
+        Err(failure) => Err(failure),
+    };
+
+    progress.phase("collect", "logs");
+    collect(&prepared, &folder);
+    let torn_down = prepared.teardown().await;
+    folder.write_spec(&stored.yaml()?)?;
+    outcome?;
+    torn_down?;
+
+    // Judging is computation: it must not hold up the runtime's threads.
+    let progress = progress.clone();
+    tokio::task::spawn_blocking(move || judge::judge(folder, &spec, &progress))
+        .await
+        .map_err(|error| Failure::harness(format!("judging ended abnormally: {error}")))?
+}
+
+async fn deploy(prepared: &Prepared, folder: &Folder) -> Result<()> {
+    let Some(environment) = &prepared.environment else { return Ok(()) };
+    let journal = nemesis::journal::Processes::open(folder.path())?;
+    prepared.system.setup(environment.clone()).await?;
+    for node in environment.nodes() {
+        let process = prepared.system.start(node.id()).await?;
+        journal.started(&process)?;
+    }
+    Ok(prepared.system.ready(READY).await?)
+}
+
+/// Copies the servers' logs into the run folder. A log that is missing is worth a line, not a failure.
+fn collect(prepared: &Prepared, folder: &Folder) {
+    for node in prepared.nodes() {
+        for file in prepared.system.log_files(&node) {
+            let Some(name) = file.file_name() else { continue };
+            let copied = folder
+                .node(node.as_str())
+                .map_err(anyhow::Error::from)
+                .and_then(|dir| Ok(std::fs::copy(&file, dir.join(name))?));
+            if let Err(error) = copied {
+                tracing::warn!("{node}: {}: not kept: {error:#}", file.display());
+            }
+        }
+    }
+}
