@@ -6,4 +6,6 @@
 
 pub mod api;
 pub mod disk;
+pub mod machine;
+pub mod raft;
 pub mod types;

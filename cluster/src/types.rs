@@ -14,7 +14,7 @@ pub type Term = u64;
 #[serde(transparent)]
 pub struct ServerId(pub u64);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum EntryKind {
     /// Proposed by a new leader so that entries of earlier terms commit (Raft, section 5.4.2).
     Noop,
@@ -23,7 +23,7 @@ pub enum EntryKind {
 }
 
 /// One entry of the replicated log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     pub term: Term,
     pub index: Index,
@@ -40,7 +40,7 @@ pub struct HardState {
 }
 
 /// Which point of the log an image of the machine stands for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SnapshotMeta {
     pub index: Index,
     pub term: Term,

@@ -1,0 +1,106 @@
+//! Linearizable reads without writing: ReadIndex (Raft thesis, section 6.4).
+//!
+//! A read may be served at the commit index of the moment it arrived, once the leader has made sure that
+//! it still leads: by a round of heartbeats that *began after* the read arrived. Reads that arrive
+//! while a round is under way share the next one.
+
+use super::{Message, Raft, Role};
+use crate::types::{Index, ServerId};
+
+#[derive(Clone, Debug, Default)]
+pub struct Reads {
+    /// The newest round that was begun.
+    begun: u64,
+    /// Reads that wait for a round to be confirmed: who asked, its id, the index, the round.
+    waiting: Vec<(ServerId, u64, Index, u64)>,
+    /// Reads that came before this term's first commit.
+    early: Vec<(ServerId, u64)>,
+}
+
+impl Reads {
+    pub fn round(&self) -> u64 {
+        self.begun
+    }
+}
+
+impl Raft {
+    /// A client's read; false if nobody leads. The answer comes in [`super::Ready::reads`], or never.
+    pub fn read(&mut self, id: u64) -> bool {
+        if self.role == Role::Leader {
+            self.receive_read_index(self.config.id, id);
+            return true;
+        }
+        match self.leader {
+            Some(leader) => {
+                self.ready.send.push((leader, Message::ReadIndex { id }));
+                true
+            }
+            None => false,
+        }
+    }
+
+    pub(super) fn receive_read_index(&mut self, from: ServerId, id: u64) {
+        if self.role != Role::Leader {
+            return;
+        }
+        if self.log.term(self.log.commit) != Some(self.term) {
+            // What earlier leaders committed is not known before an entry of this term is committed.
+            self.reads.early.push((from, id));
+            return;
+        }
+        let under_way = self
+            .reads
+            .waiting
+            .iter()
+            .any(|&(.., round)| round == self.reads.begun);
+        let round = self.reads.begun + 1;
+        self.reads.waiting.push((from, id, self.log.commit, round));
+        if !under_way {
+            self.begin_round();
+        }
+    }
+
+    pub(super) fn admit_waiting_reads(&mut self) {
+        for (from, id) in std::mem::take(&mut self.reads.early) {
+            self.receive_read_index(from, id);
+        }
+    }
+
+    fn begin_round(&mut self) {
+        self.reads.begun += 1;
+        if self.config.members.len() == 1 {
+            self.confirm_reads();
+        } else {
+            self.broadcast_heartbeat();
+        }
+    }
+
+    pub(super) fn confirm_reads(&mut self) {
+        let mut rounds: Vec<u64> = self
+            .progress
+            .values()
+            .map(|follower| follower.round)
+            .collect();
+        rounds.push(self.reads.begun);
+        rounds.sort_unstable_by(|a, b| b.cmp(a));
+        let confirmed = rounds[self.quorum() - 1];
+        let (ready, waiting): (Vec<_>, Vec<_>) = std::mem::take(&mut self.reads.waiting)
+            .into_iter()
+            .partition(|&(.., round)| round <= confirmed);
+        self.reads.waiting = waiting;
+        for (from, id, index, _) in ready {
+            if from == self.config.id {
+                self.ready.reads.push((id, index));
+            } else {
+                self.ready
+                    .send
+                    .push((from, Message::ReadIndexReply { id, index }));
+            }
+        }
+        let next = self.reads.begun + 1;
+        let under_way = self.reads.waiting.iter().any(|&(.., round)| round < next);
+        if !under_way && self.reads.waiting.iter().any(|&(.., round)| round == next) {
+            self.begin_round();
+        }
+    }
+}
