@@ -5,7 +5,10 @@
 //! kept, [`machine`] for what is computed, [`server`] for the program around it, [`sim`] for its trial.
 
 pub mod api;
+pub mod checkpoint;
 pub mod disk;
+pub mod log;
 pub mod machine;
 pub mod raft;
+pub mod store;
 pub mod types;

@@ -3,6 +3,14 @@
 //! Everything that strata keeps goes through [`Disk`], so that a simulated disk can lose, tear and fail
 //! what a real one would. Names are relative to the data folder; a folder inside it is part of the name.
 
+mod power_loss;
+mod real;
+mod sim;
+
+pub use power_loss::PowerLossDisk;
+pub use real::RealDisk;
+pub use sim::{CrashRng, SimDisk};
+
 use std::io;
 
 /// A data folder.

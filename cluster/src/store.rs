@@ -1,0 +1,130 @@
+//! A data folder: the log and the checkpoints, and how a server comes back from them.
+//!
+//! Restart = newest checkpoint + the log after it. [`recover`] puts the two together and refuses what does not
+//! fit; afterwards log and checkpoints go to the threads that write them.
+
+use crate::checkpoint::{CheckpointError, Checkpoints};
+use crate::disk::Disk;
+use crate::log::{DeltaLog, LogError, Replayed};
+use crate::machine::Machine;
+use crate::raft::Restored;
+use crate::types::SnapshotMeta;
+use std::sync::Arc;
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The parts are sound and do not fit together.
+    #[error(
+        "the log begins at entry {first}, the checkpoint ends at {checkpoint}: entries between are missing"
+    )]
+    Gap { checkpoint: u64, first: u64 },
+}
+
+/// A data folder after a restart.
+pub struct Recovered {
+    pub restored: Restored,
+    pub machine: Machine,
+    /// Number of this start.
+    pub boot: u64,
+    pub torn_bytes: u64,
+    pub log: DeltaLog,
+    pub checkpoints: Checkpoints,
+}
+
+/// Opens a data folder: first [`Opened`], which is quick, then the machine.
+pub struct Opened {
+    log: DeltaLog,
+    replayed: Replayed,
+    checkpoints: Checkpoints,
+}
+
+/// Reads manifest and log.
+pub fn open(
+    disk: Arc<dyn Disk>,
+    segment_bytes: u64,
+    least_boot: u64,
+) -> Result<Opened, StoreError> {
+    let checkpoints = Checkpoints::open(disk.clone(), least_boot)?;
+    let (log, replayed) = DeltaLog::open(disk, segment_bytes)?;
+    Ok(Opened {
+        log,
+        replayed,
+        checkpoints,
+    })
+}
+
+impl Opened {
+    /// Loads the checkpoint and fits the log to it.
+    pub fn load(self) -> Result<Recovered, StoreError> {
+        let Opened {
+            log,
+            replayed,
+            checkpoints,
+        } = self;
+        let machine = checkpoints.load()?;
+        let snapshot = checkpoints
+            .manifest()
+            .image
+            .as_ref()
+            .map(|image| image.meta.clone())
+            .unwrap_or_default();
+        let torn_bytes = replayed.torn_bytes;
+        let restored = fit(snapshot, replayed)?;
+        let boot = checkpoints.manifest().boot;
+        Ok(Recovered {
+            restored,
+            machine,
+            boot,
+            torn_bytes,
+            log,
+            checkpoints,
+        })
+    }
+}
+
+/// Keeps of the log what belongs to the checkpoint's history.
+fn fit(snapshot: SnapshotMeta, replayed: Replayed) -> Result<Restored, StoreError> {
+    let Replayed {
+        hard_state,
+        base,
+        entries,
+        ..
+    } = replayed;
+    let (index, term) = (snapshot.index, snapshot.term);
+    let last = base.0 + entries.len() as u64;
+    let anew = |hard_state| Restored {
+        hard_state,
+        snapshot: snapshot.clone(),
+        base: (index, term),
+        entries: Vec::new(),
+    };
+    if base.0 > index {
+        return Err(StoreError::Gap {
+            checkpoint: index,
+            first: base.0 + 1,
+        });
+    }
+    let term_at = |at: u64| match at - base.0 {
+        0 => base.1,
+        offset => entries[offset as usize - 1].term,
+    };
+    // The checkpoint came from a leader, and the crash came before the log was marked; or the log lost
+    // its unsynced tail (sync policies other than `always`).
+    if last < index
+        || (base.0 < index && term_at(index) != term)
+        || (base.0 == index && base.1 != term && base.1 != 0)
+    {
+        return Ok(anew(hard_state));
+    }
+    let base = if base.0 == index { (index, term) } else { base };
+    Ok(Restored {
+        hard_state,
+        snapshot,
+        base,
+        entries,
+    })
+}
