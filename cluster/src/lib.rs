@@ -10,5 +10,7 @@ pub mod disk;
 pub mod log;
 pub mod machine;
 pub mod raft;
+pub mod replica;
+pub mod sim;
 pub mod store;
 pub mod types;

@@ -61,7 +61,7 @@ impl Opened {
     /// Loads the checkpoint and fits the log to it.
     pub fn load(self) -> Result<Recovered, StoreError> {
         let Opened {
-            log,
+            mut log,
             replayed,
             checkpoints,
         } = self;
@@ -73,7 +73,13 @@ impl Opened {
             .map(|image| image.meta.clone())
             .unwrap_or_default();
         let torn_bytes = replayed.torn_bytes;
+        let found = (replayed.base, replayed.entries.len());
         let restored = fit(snapshot, replayed)?;
+        if found != (restored.base, restored.entries.len()) {
+            // What the log lacks of the checkpoint's history is marked in it before anything follows.
+            log.append(Some(restored.base), &[], None, 0)?;
+            log.sync()?;
+        }
         let boot = checkpoints.manifest().boot;
         Ok(Recovered {
             restored,

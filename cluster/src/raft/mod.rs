@@ -76,6 +76,8 @@ pub enum Role {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
     pub sequence: u64,
+    /// An installed image took the place of the log up to here; comes before the entries.
+    pub mark: Option<(Index, Term)>,
     pub hard_state: Option<HardState>,
     pub entries: Vec<Entry>,
 }
@@ -146,6 +148,7 @@ pub struct Raft {
     receiving: snapshot::Receiving,
 
     hard_state_changed: bool,
+    unsaved_mark: Option<(Index, Term)>,
     unsaved: Vec<Entry>,
     next_sequence: u64,
     /// Last index and term of each batch under way.
@@ -184,6 +187,7 @@ impl Raft {
             reads: read::Reads::default(),
             receiving: snapshot::Receiving::default(),
             hard_state_changed: false,
+            unsaved_mark: None,
             unsaved: Vec::new(),
             next_sequence: 1,
             saving: VecDeque::new(),
@@ -390,13 +394,18 @@ impl Raft {
             .promised
             .back()
             .is_some_and(|(sequence, ..)| *sequence == self.next_sequence);
-        if !self.hard_state_changed && self.unsaved.is_empty() && !promises {
+        if !self.hard_state_changed
+            && self.unsaved.is_empty()
+            && self.unsaved_mark.is_none()
+            && !promises
+        {
             return;
         }
         let entries = std::mem::take(&mut self.unsaved);
         let last = entries.last().map(|entry| (entry.index, entry.term));
+        let mark = self.unsaved_mark.take();
         // The commit index is only a hint: it rides along with what must be written anyway.
-        let writes = self.hard_state_changed || !entries.is_empty();
+        let writes = self.hard_state_changed || !entries.is_empty() || mark.is_some();
         let hard_state = HardState {
             term: self.term,
             vote: self.vote,
@@ -405,6 +414,7 @@ impl Raft {
         self.saving.push_back((self.next_sequence, last));
         self.ready.store = Some(Batch {
             sequence: self.next_sequence,
+            mark,
             hard_state: writes.then_some(hard_state),
             entries,
         });

@@ -1,0 +1,301 @@
+//! The decisions of one server: consensus, the machine, clients' requests, checkpoints and images.
+//!
+//! Pure: [`Replica::step`] takes one [`Input`] and returns the [`Effect`]s to be carried out. The program
+//! ([`crate::server`]) carries them out on threads and sockets, the simulator ([`crate::sim`]) on a simulated
+//! disk, network and clock; both run this code.
+//!
+//! Any server takes any request. A write is forwarded to the leader as a command that names its origin, and the
+//! origin answers when it applies that command itself; a read asks the leader for an index and is answered
+//! from the own state once that index is applied.
+
+mod images;
+mod requests;
+mod status;
+
+use crate::api::{Answer, ApiError, Request};
+use crate::machine::{Applied, Command, Machine};
+use crate::raft::{self, Batch, ChunkRequest, Impossible, Message, Piece, Raft, Role};
+use crate::types::{EntryKind, Index, ServerId, SnapshotMeta};
+use std::collections::BTreeMap;
+
+/// Settings of a replica besides those of consensus.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub raft: raft::Config,
+    pub checkpoint: Trigger,
+    /// Entries kept before the checkpoint, so that a follower slightly behind needs no image.
+    pub trailing: u64,
+    pub reads: Reads,
+    pub ack: Ack,
+}
+
+/// When a checkpoint is due: as soon as one of these is reached. All absent: only by hand.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Trigger {
+    pub entries: Option<u64>,
+    /// Bytes of commands since the last one.
+    pub bytes: Option<u64>,
+    pub millis: Option<u64>,
+}
+
+/// What a read promises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reads {
+    Linearizable,
+    /// Unsafe, for experiments: any server answers from its own state, however old.
+    Local,
+}
+
+/// When a write is acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ack {
+    /// When a majority has it and this server applied it.
+    Quorum,
+    /// Unsafe, for experiments: as soon as the leader has taken it, before anybody else has it.
+    Leader,
+}
+
+/// Names a client's request until it is answered.
+pub type Ticket = u64;
+
+#[derive(Debug)]
+pub enum Input {
+    /// Time passed; `now_ms` counts from any fixed moment.
+    Tick {
+        now_ms: u64,
+    },
+    Message {
+        from: ServerId,
+        message: Message,
+    },
+    Request {
+        ticket: Ticket,
+        request: Request,
+    },
+    /// All batches up to this one are durable.
+    Stored {
+        sequence: u64,
+    },
+    /// Answers [`Effect::WriteCheckpoint`].
+    CheckpointWritten {
+        meta: SnapshotMeta,
+        bytes: u64,
+        millis: f64,
+    },
+    /// A checkpoint is wanted now.
+    Checkpoint,
+    /// Answers [`Effect::ReadChunk`]; `None`: that image is gone.
+    ChunkRead {
+        request: ChunkRequest,
+        piece: Option<(u64, Vec<u8>)>,
+    },
+    /// Answers [`Effect::Stage`].
+    Staged {
+        index: Index,
+        staged: u64,
+        total: u64,
+    },
+    /// Answers [`Effect::Install`].
+    Installed {
+        meta: SnapshotMeta,
+        machine: Box<Machine>,
+    },
+    /// The staged image was no image; the text goes to the log of the server.
+    InstallFailed {
+        meta: SnapshotMeta,
+        why: String,
+    },
+}
+
+#[derive(Debug)]
+pub enum Effect {
+    Send {
+        to: ServerId,
+        message: Message,
+    },
+    /// To be stored in order and answered by [`Input::Stored`].
+    Store(Batch),
+    Answer {
+        ticket: Ticket,
+        result: Result<Answer, ApiError>,
+    },
+    /// Write this state as a checkpoint; images of the indices in `keep` must stay readable.
+    WriteCheckpoint {
+        meta: SnapshotMeta,
+        image: Box<Machine>,
+        keep: Vec<Index>,
+    },
+    /// Entries before `first` are not needed any more.
+    TruncateLog {
+        first: Index,
+    },
+    ReadChunk(ChunkRequest),
+    Stage(Piece),
+    Install {
+        meta: SnapshotMeta,
+    },
+}
+
+/// One server.
+pub struct Replica {
+    config: Config,
+    raft: Raft,
+    machine: Machine,
+    boot: u64,
+    now_ms: u64,
+    requests: requests::Requests,
+    images: images::Images,
+    join: status::Join,
+    replayed: u64,
+    effects: Vec<Effect>,
+    applied_log: Option<Vec<(Index, Command)>>,
+}
+
+impl Replica {
+    /// A server that comes back with what it had. What was known to be committed is applied before this returns.
+    pub fn new(
+        config: Config,
+        restored: raft::Restored,
+        machine: Machine,
+        boot: u64,
+    ) -> Result<Self, Impossible> {
+        if machine.applied() != restored.snapshot.index {
+            return Err(Impossible(format!(
+                "the machine has applied {}, its checkpoint says {}",
+                machine.applied(),
+                restored.snapshot.index
+            )));
+        }
+        let checkpoint = restored.snapshot.index;
+        let raft = Raft::new(config.raft.clone(), restored)?;
+        let mut replica = Self {
+            raft,
+            boot,
+            now_ms: 0,
+            requests: requests::Requests::default(),
+            images: images::Images::new(checkpoint),
+            join: status::Join::default(),
+            replayed: 0,
+            effects: Vec::new(),
+            applied_log: None,
+            machine,
+            config,
+        };
+        replica.pump()?;
+        replica.replayed = replica.machine.applied() - checkpoint;
+        Ok(replica)
+    }
+
+    /// Takes what happened; returns what is to be done, in order.
+    pub fn step(&mut self, input: Input) -> Result<Vec<Effect>, Impossible> {
+        match input {
+            Input::Tick { now_ms } => {
+                self.now_ms = now_ms;
+                self.raft.tick()?;
+                self.expire_requests();
+            }
+            Input::Message { from, message } => {
+                self.join.observe(&message);
+                self.raft.receive(from, message)?;
+            }
+            Input::Request { ticket, request } => self.take_request(ticket, request)?,
+            Input::Stored { sequence } => self.raft.stored(sequence)?,
+            Input::CheckpointWritten {
+                meta,
+                bytes,
+                millis,
+            } => self.checkpoint_written(meta, bytes, millis),
+            Input::Checkpoint => self.images.wanted = true,
+            Input::ChunkRead { request, piece } => {
+                if piece.is_some() && request.offset == 0 {
+                    self.images.status.sent += 1;
+                }
+                self.raft
+                    .chunk_read(request.to, request.index, request.offset, piece);
+            }
+            Input::Staged {
+                index,
+                staged,
+                total,
+            } => self.raft.staged(index, staged, total),
+            Input::Installed { meta, machine } => self.image_installed(meta, *machine)?,
+            Input::InstallFailed { .. } => {
+                self.images.installing = false;
+                self.raft.install_failed();
+            }
+        }
+        self.pump()?;
+        self.begin_checkpoint_if_due();
+        self.begin_install_if_whole();
+        Ok(std::mem::take(&mut self.effects))
+    }
+
+    /// Carries over what consensus decided.
+    fn pump(&mut self) -> Result<(), Impossible> {
+        let ready = self.raft.ready();
+        if let Some(batch) = ready.store {
+            self.effects.push(Effect::Store(batch));
+        }
+        self.effects.extend(
+            ready
+                .send
+                .into_iter()
+                .map(|(to, message)| Effect::Send { to, message }),
+        );
+        for entry in ready.apply {
+            self.images.count(entry.data.len() as u64);
+            match entry.kind {
+                EntryKind::Noop => self.machine.skip(entry.index),
+                EntryKind::Command => {
+                    let command = Command::decode(&entry.data)
+                        .map_err(|error| Impossible(format!("entry {}: {error}", entry.index)))?;
+                    let applied = self.machine.apply(entry.index, &command);
+                    self.answer_write(&command, &applied);
+                    if let Some(log) = &mut self.applied_log
+                        && applied != Applied::Duplicate
+                    {
+                        log.push((entry.index, command));
+                    }
+                }
+            }
+        }
+        for (id, index) in ready.reads {
+            self.admit_read(id, index);
+        }
+        self.answer_reads();
+        self.effects
+            .extend(ready.chunks.into_iter().map(Effect::ReadChunk));
+        for piece in ready.stage {
+            self.images.status.bytes_received += piece.data.len() as u64;
+            self.effects.push(Effect::Stage(piece));
+        }
+        let caught_up = self.raft.role() == Role::Leader
+            && self.raft.term_at(self.raft.commit()) == Some(self.raft.term());
+        self.join.advance(self.machine.applied(), caught_up);
+        Ok(())
+    }
+
+    pub fn raft(&self) -> &Raft {
+        &self.raft
+    }
+
+    pub fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// Keeps a record of applied commands from now on, for [`Replica::take_applied`]; simulation only needs it.
+    pub fn record_applied(&mut self) {
+        self.applied_log = Some(Vec::new());
+    }
+
+    /// Commands applied since the last call, without duplicates.
+    pub fn take_applied(&mut self) -> Vec<(Index, Command)> {
+        self.applied_log
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
+    }
+}
+
+/// Requests under way, by what they wait for.
+type Waiting = BTreeMap<u64, requests::Pending>;

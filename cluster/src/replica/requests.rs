@@ -1,0 +1,223 @@
+//! Clients' requests, from arrival to answer. Each is answered exactly once, by its deadline at the latest.
+
+use super::{Ack, Effect, Reads, Replica, Ticket, Waiting};
+use crate::api::{Answer, ApiError, KvOp, Request};
+use crate::machine::{Applied, Command, Origin};
+use crate::raft::{Impossible, Proposed};
+use crate::types::Index;
+use std::collections::BTreeMap;
+
+/// Limit of a request that names none, and of those that name more.
+pub const MAX_TIMEOUT_MS: u64 = 5_000;
+
+#[derive(Default)]
+pub struct Requests {
+    sequence: u64,
+    /// Writes by the sequence of their command.
+    writes: Waiting,
+    /// Reads by id, until the leader names an index.
+    reads: Waiting,
+    /// Reads that wait for this index to be applied.
+    admitted: BTreeMap<Index, Vec<Pending>>,
+}
+
+pub struct Pending {
+    ticket: Ticket,
+    deadline_ms: u64,
+    /// The key, for reads.
+    key: String,
+}
+
+impl Requests {
+    pub fn waiting(&self) -> usize {
+        self.writes.len() + self.reads.len() + self.admitted.values().map(Vec::len).sum::<usize>()
+    }
+}
+
+impl Replica {
+    pub(super) fn take_request(
+        &mut self,
+        ticket: Ticket,
+        request: Request,
+    ) -> Result<(), Impossible> {
+        let timeout_ms = request
+            .timeout_ms
+            .unwrap_or(MAX_TIMEOUT_MS)
+            .min(MAX_TIMEOUT_MS);
+        let deadline_ms = self.now_ms + timeout_ms;
+        self.requests.sequence += 1;
+        let sequence = self.requests.sequence;
+        match request.op {
+            KvOp::Get { key } => {
+                if request.stale || self.config.reads == Reads::Local {
+                    self.answer_read(ticket, &key);
+                } else if self.raft.read(self.read_id(sequence)) {
+                    let id = self.read_id(sequence);
+                    self.requests.reads.insert(
+                        id,
+                        Pending {
+                            ticket,
+                            deadline_ms,
+                            key,
+                        },
+                    );
+                } else {
+                    self.refuse(ticket);
+                }
+            }
+            op => {
+                let origin = Origin {
+                    server: self.raft.id(),
+                    boot: self.boot,
+                    sequence,
+                };
+                let command = Command {
+                    origin: Some(origin),
+                    session: request.session,
+                    op,
+                };
+                let proposed = self.raft.propose(command.encode().into())?;
+                match proposed {
+                    Proposed::NoLeader => self.refuse(ticket),
+                    Proposed::Appended(index) if self.config.ack == Ack::Leader => {
+                        let foreseen = self.machine.foresee(index, &command.op);
+                        self.answer(ticket, result(&foreseen));
+                    }
+                    Proposed::Appended(_) | Proposed::Forwarded => {
+                        let pending = Pending {
+                            ticket,
+                            deadline_ms,
+                            key: String::new(),
+                        };
+                        self.requests.writes.insert(sequence, pending);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Ids must differ from those of earlier boots, whose answers may still be under way.
+    fn read_id(&self, sequence: u64) -> u64 {
+        self.boot.wrapping_mul(1 << 24).wrapping_add(sequence)
+    }
+
+    /// A command was applied here: if it came from a client of this server, the client learns it.
+    pub(super) fn answer_write(&mut self, command: &Command, applied: &Applied) {
+        let Some(origin) = &command.origin else {
+            return;
+        };
+        if origin.server != self.raft.id() || origin.boot != self.boot {
+            return;
+        }
+        if let Some(pending) = self.requests.writes.remove(&origin.sequence) {
+            self.answer(pending.ticket, result(applied));
+        }
+    }
+
+    pub(super) fn admit_read(&mut self, id: u64, index: Index) {
+        if let Some(pending) = self.requests.reads.remove(&id) {
+            self.requests
+                .admitted
+                .entry(index)
+                .or_default()
+                .push(pending);
+        }
+    }
+
+    pub(super) fn answer_reads(&mut self) {
+        while let Some(entry) = self.requests.admitted.first_entry() {
+            if *entry.key() > self.machine.applied() {
+                return;
+            }
+            for pending in entry.remove() {
+                self.answer_read(pending.ticket, &pending.key);
+            }
+        }
+    }
+
+    fn answer_read(&mut self, ticket: Ticket, key: &str) {
+        let value = self.machine.get(key).cloned();
+        let index = self.machine.applied();
+        self.answer(ticket, Ok(Answer { value, index }));
+    }
+
+    pub(super) fn expire_requests(&mut self) {
+        let now_ms = self.now_ms;
+        let late = |pending: &Pending| pending.deadline_ms <= now_ms;
+        let writes: Vec<_> = self
+            .requests
+            .writes
+            .extract_if(.., |_, pending| late(pending))
+            .collect();
+        let reads: Vec<_> = self
+            .requests
+            .reads
+            .extract_if(.., |_, pending| late(pending))
+            .collect();
+        let mut admitted = Vec::new();
+        for waiting in self.requests.admitted.values_mut() {
+            admitted.extend(waiting.extract_if(.., |pending| late(pending)));
+        }
+        self.requests
+            .admitted
+            .retain(|_, waiting| !waiting.is_empty());
+        for (_, pending) in writes {
+            let error = self.error("timeout", false, "not committed in time; it may yet be");
+            self.answer(pending.ticket, Err(error));
+        }
+        for pending in reads
+            .into_iter()
+            .map(|(_, pending)| pending)
+            .chain(admitted)
+        {
+            let error = self.error("timeout", true, "no leader confirmed the read in time");
+            self.answer(pending.ticket, Err(error));
+        }
+    }
+
+    fn refuse(&mut self, ticket: Ticket) {
+        let error = self.error("no-leader", true, "no server is known to lead");
+        self.answer(ticket, Err(error));
+    }
+
+    fn error(&self, code: &str, definite: bool, message: &str) -> ApiError {
+        let leader = self.raft.leader().map(|leader| leader.to_string());
+        ApiError {
+            code: code.into(),
+            definite,
+            message: message.into(),
+            leader,
+        }
+    }
+
+    fn answer(&mut self, ticket: Ticket, result: Result<Answer, ApiError>) {
+        self.effects.push(Effect::Answer { ticket, result });
+    }
+}
+
+fn result(applied: &Applied) -> Result<Answer, ApiError> {
+    match applied {
+        Applied::Done { index } => Ok(Answer {
+            value: None,
+            index: *index,
+        }),
+        Applied::Mismatch { found } => Err(ApiError {
+            code: "cas-mismatch".into(),
+            definite: true,
+            message: match found {
+                Some(_) => "the key holds another value".into(),
+                None => "the key is absent".into(),
+            },
+            leader: None,
+        }),
+        Applied::Duplicate => Err(ApiError {
+            code: "superseded".into(),
+            definite: false,
+            message:
+                "the session has gone on to a later request; this one may have been applied before"
+                    .into(),
+            leader: None,
+        }),
+    }
+}

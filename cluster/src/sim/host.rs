@@ -1,0 +1,196 @@
+//! One simulated machine: a disk, and a replica while it runs.
+
+use super::{Coverage, Options, Weakness};
+use crate::api::{Answer, ApiError};
+use crate::checkpoint::Checkpoints;
+use crate::disk::{CrashRng, SimDisk};
+use crate::log::DeltaLog;
+use crate::raft::{self, Message};
+use crate::replica::{Config, Effect, Input, Reads, Replica, Ticket, Trigger};
+use crate::store::{self, StoreError};
+use crate::types::ServerId;
+use rand::SeedableRng;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+const SEGMENT_BYTES: u64 = 2_048;
+const CHUNK_BYTES: u64 = 512;
+
+pub struct Host {
+    config: Config,
+    disk: SimDisk,
+    pub replica: Option<Replica>,
+    log: Option<DeltaLog>,
+    checkpoints: Option<Checkpoints>,
+    /// Counts starts; what belongs to an earlier one is void.
+    pub life: u64,
+    sync: bool,
+}
+
+/// What a step led to.
+#[derive(Default)]
+pub struct Outcome {
+    pub send: Vec<(ServerId, Message)>,
+    /// Inputs that come back from storage after so many milliseconds.
+    pub later: Vec<(u64, Input)>,
+    pub answers: Vec<(Ticket, Result<Answer, ApiError>)>,
+    pub coverage: Coverage,
+}
+
+/// Why a host stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Impossible(#[from] raft::Impossible),
+}
+
+impl Host {
+    pub fn new(id: ServerId, members: BTreeSet<ServerId>, seed: u64, options: &Options) -> Self {
+        let config = Config {
+            raft: raft::Config {
+                id,
+                members,
+                election_ticks: 20,
+                heartbeat_ticks: 5,
+                seed,
+                max_append_bytes: 512,
+                max_inflight_messages: 8,
+                max_inflight_bytes: 4_096,
+                chunk_bytes: CHUNK_BYTES,
+            },
+            checkpoint: Trigger {
+                entries: Some(options.checkpoint_entries),
+                ..Trigger::default()
+            },
+            trailing: options.trailing,
+            reads: Reads::Linearizable,
+            ack: options.weakness.ack(),
+        };
+        let sync = options.weakness != Weakness::SyncNever;
+        Self {
+            config,
+            disk: SimDisk::new(),
+            replica: None,
+            log: None,
+            checkpoints: None,
+            life: 0,
+            sync,
+        }
+    }
+
+    /// Starts the replica from what is on disk; returns the bytes of a torn tail.
+    pub fn start(&mut self) -> Result<u64, HostError> {
+        self.life += 1;
+        let recovered = store::open(Arc::new(self.disk.clone()), SEGMENT_BYTES, 0)?.load()?;
+        self.log = Some(recovered.log);
+        self.checkpoints = Some(recovered.checkpoints);
+        let mut config = self.config.clone();
+        config.raft.seed ^= self.life << 32;
+        let mut replica = Replica::new(
+            config,
+            recovered.restored,
+            recovered.machine,
+            recovered.boot,
+        )?;
+        replica.record_applied();
+        self.replica = Some(replica);
+        Ok(recovered.torn_bytes)
+    }
+
+    /// The machine loses its power: the replica is gone, and what was not synced may be. False if it was off.
+    pub fn crash(&mut self, seed: u64) -> bool {
+        let ran = self.replica.take().is_some();
+        (self.log, self.checkpoints) = (None, None);
+        if ran {
+            self.disk.crash(&mut CrashRng::seed_from_u64(seed));
+        }
+        ran
+    }
+
+    /// Steps the replica and does what it asks of storage. Storage works at once and answers later, so a crash in
+    /// between finds it written, with or without its sync.
+    pub fn step(&mut self, input: Input) -> Result<Outcome, HostError> {
+        let replica = self
+            .replica
+            .as_mut()
+            .expect("only a running host is stepped");
+        let effects = replica.step(input)?;
+        let mut outcome = Outcome::default();
+        for effect in effects {
+            self.carry_out(effect, &mut outcome)?;
+        }
+        Ok(outcome)
+    }
+
+    fn carry_out(&mut self, effect: Effect, outcome: &mut Outcome) -> Result<(), HostError> {
+        let log = self.log.as_mut().expect("a running host has a log");
+        let checkpoints = self
+            .checkpoints
+            .as_mut()
+            .expect("a running host has checkpoints");
+        match effect {
+            Effect::Send { to, message } => outcome.send.push((to, message)),
+            Effect::Answer { ticket, result } => outcome.answers.push((ticket, result)),
+            Effect::Store(batch) => {
+                log.append(batch.mark, &batch.entries, batch.hard_state, 0)
+                    .map_err(StoreError::from)?;
+                if self.sync {
+                    log.sync().map_err(StoreError::from)?;
+                }
+                outcome.later.push((
+                    2,
+                    Input::Stored {
+                        sequence: batch.sequence,
+                    },
+                ));
+            }
+            Effect::WriteCheckpoint { meta, image, keep } => {
+                let bytes = checkpoints
+                    .write(&meta, &image, &keep)
+                    .map_err(StoreError::from)?;
+                outcome.coverage.checkpoints += 1;
+                outcome.later.push((
+                    30,
+                    Input::CheckpointWritten {
+                        meta,
+                        bytes,
+                        millis: 30.0,
+                    },
+                ));
+            }
+            Effect::TruncateLog { first } => {
+                let before = log.segments();
+                log.remove_before(first).map_err(StoreError::from)?;
+                outcome.coverage.truncations += u64::from(log.segments() < before);
+            }
+            Effect::ReadChunk(request) => {
+                let piece =
+                    Checkpoints::read(&self.disk, request.index, request.offset, request.bytes);
+                let piece = piece.map_err(StoreError::from)?;
+                outcome.later.push((1, Input::ChunkRead { request, piece }));
+            }
+            Effect::Stage(piece) => {
+                let staged = checkpoints
+                    .stage(&piece.meta, piece.offset, &piece.data)
+                    .map_err(StoreError::from)?;
+                let (index, total) = (piece.meta.index, piece.total);
+                outcome.later.push((
+                    1,
+                    Input::Staged {
+                        index,
+                        staged,
+                        total,
+                    },
+                ));
+            }
+            Effect::Install { meta } => {
+                let machine = Box::new(checkpoints.install(&meta).map_err(StoreError::from)?);
+                outcome.coverage.installs += 1;
+                outcome.later.push((5, Input::Installed { meta, machine }));
+            }
+        }
+        Ok(())
+    }
+}
