@@ -5,12 +5,14 @@
 //! kept, [`machine`] for what is computed, [`server`] for the program around it, [`sim`] for its trial.
 
 pub mod api;
+pub mod bench;
 pub mod checkpoint;
 pub mod disk;
 pub mod log;
 pub mod machine;
 pub mod raft;
 pub mod replica;
+pub mod server;
 pub mod sim;
 pub mod store;
 pub mod types;

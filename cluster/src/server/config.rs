@@ -1,0 +1,158 @@
+//! Settings of a server, as the command line gives them.
+
+use crate::raft;
+use crate::replica::{self, Ack, Reads, Trigger};
+use crate::types::ServerId;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Real time of one tick of the replica.
+pub const TICK: Duration = Duration::from_millis(10);
+
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub id: ServerId,
+    pub data: PathBuf,
+    pub client_listen: SocketAddr,
+    pub peer_listen: SocketAddr,
+    /// Where the other servers are reached, by id; may contain this one.
+    pub peers: BTreeMap<ServerId, String>,
+    pub sync: SyncPolicy,
+    pub checkpoint: Trigger,
+    pub trailing: u64,
+    pub heartbeat: Duration,
+    pub election_timeout: Duration,
+    pub reads: Reads,
+    pub ack: Ack,
+    pub disk: DiskKind,
+    pub segment_bytes: u64,
+    pub chunk_bytes: u64,
+    pub exit_with_stdin: bool,
+}
+
+/// When the log is synced, and so what a power loss may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SyncPolicy {
+    /// Before anything is acknowledged; one sync for all that waits (group commit).
+    Always,
+    /// In the background, this often: a power loss of a majority may cost what was acknowledged since.
+    Interval(Duration),
+    /// Never by the server: a power loss of a majority may cost anything since the last checkpoint.
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskKind {
+    Direct,
+    /// Unsynced writes stay in memory, so that a kill loses what a power loss would.
+    PowerLoss,
+}
+
+impl Config {
+    /// What the replica needs of it.
+    pub fn replica(&self) -> replica::Config {
+        let ticks = |span: Duration| (span.as_millis() / TICK.as_millis()).max(1) as u32;
+        let seed = std::process::id().into();
+        replica::Config {
+            raft: raft::Config {
+                id: self.id,
+                members: self.peers.keys().copied().chain([self.id]).collect(),
+                election_ticks: ticks(self.election_timeout),
+                heartbeat_ticks: ticks(self.heartbeat),
+                seed,
+                max_append_bytes: 1 << 20,
+                max_inflight_messages: 256,
+                max_inflight_bytes: 8 << 20,
+                chunk_bytes: self.chunk_bytes,
+            },
+            checkpoint: self.checkpoint,
+            trailing: self.trailing,
+            reads: self.reads,
+            ack: self.ack,
+        }
+    }
+}
+
+/// Parses `1=host:port,2=host:port`.
+pub fn peers(text: &str) -> Result<BTreeMap<ServerId, String>, String> {
+    let mut peers = BTreeMap::new();
+    for peer in text.split(',').filter(|peer| !peer.is_empty()) {
+        let (id, addr) = peer.split_once('=').ok_or_else(|| format!("{peer:?}: expected ID=HOST:PORT"))?;
+        let id: u64 =
+            id.parse().ok().filter(|&id| id > 0).ok_or_else(|| format!("{id:?} is no server id"))?;
+        if addr.rsplit_once(':').is_none_or(|(host, port)| host.is_empty() || port.parse::<u16>().is_err()) {
+            return Err(format!("{addr:?}: expected HOST:PORT"));
+        }
+        if peers.insert(ServerId(id), addr.to_owned()).is_some() {
+            return Err(format!("server {id} is named twice"));
+        }
+    }
+    Ok(peers)
+}
+
+/// Parses a duration with its unit: `50ms`, `2s`, `1m`.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => 0,
+    };
+    let millis =
+        number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor)).filter(|_| factor > 0);
+    millis
+        .map(Duration::from_millis)
+        .ok_or_else(|| format!("{text:?} is no duration; write for example 50ms or 2s"))
+}
+
+/// Parses a size with its unit: `64MiB`, `4KiB`, `1000B`.
+pub fn size(text: &str) -> Result<u64, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor: u64 = match unit {
+        "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => 0,
+    };
+    let bytes =
+        number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor)).filter(|_| factor > 0);
+    bytes.ok_or_else(|| format!("{text:?} is no size; write for example 64MiB"))
+}
+
+impl FromStr for SyncPolicy {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            None if text == "always" => Ok(SyncPolicy::Always),
+            None if text == "never" => Ok(SyncPolicy::Never),
+            Some(("interval", span)) => duration(span).map(SyncPolicy::Interval),
+            _ => Err(format!("{text:?}: expected always, interval=DURATION or never")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn peers_durations_sizes_and_policies_are_read_and_nonsense_is_named() {
+        assert_eq!(peers("1=a:1,2=b:2").unwrap().len(), 2);
+        assert!(peers("1=a").unwrap_err().contains("HOST:PORT"));
+        assert!(peers("1=a:1,1=b:1").unwrap_err().contains("twice"));
+        assert_eq!(duration("50ms"), Ok(Duration::from_millis(50)));
+        assert!(duration("50").is_err() && size("64").is_err());
+        assert_eq!(size("64MiB"), Ok(64 << 20));
+        assert_eq!("interval=50ms".parse(), Ok(SyncPolicy::Interval(Duration::from_millis(50))));
+        assert!("sometimes".parse::<SyncPolicy>().is_err());
+    }
+}

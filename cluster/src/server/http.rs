@@ -1,0 +1,166 @@
+//! The HTTP interface of [`crate::api`].
+
+use super::core::Job;
+use super::shared::Shared;
+use crate::api::{ApiError, KvOp, Request, Status};
+use crate::replica::Input;
+use axum::Json;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::serve::ListenerExt;
+use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+/// Limits, all documented in `docs/strata.md`.
+const MAX_BODY: usize = 2 << 20;
+const MAX_KEY: usize = 4 << 10;
+const MAX_VALUE: usize = 1 << 20;
+const MAX_WAITING: u64 = 20_000;
+/// The replica answers every request by its deadline; this is for a replica that can't.
+const LAST_RESORT: Duration = Duration::from_secs(8);
+
+#[derive(Clone)]
+struct Door {
+    shared: Arc<Shared>,
+    jobs: Sender<Job>,
+    waiting: Arc<AtomicU64>,
+}
+
+pub async fn serve(listener: TcpListener, shared: Arc<Shared>, jobs: Sender<Job>) {
+    let door = Door { shared, jobs, waiting: Arc::default() };
+    let router = Router::new()
+        .route("/v1/kv", post(kv))
+        .route("/status", get(status))
+        .route("/metrics", get(metrics))
+        .route("/admin/checkpoint", post(checkpoint))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(door);
+    let listener = listener.tap_io(|stream| {
+        // Without it, answers wait for acknowledgements; with an error, they merely do.
+        let _ = stream.set_nodelay(true);
+    });
+    if let Err(error) = axum::serve(listener, router).await {
+        tracing::error!(%error, "the client port is closed");
+    }
+}
+
+async fn kv(State(door): State<Door>, body: axum::body::Bytes) -> Response {
+    let request: Request = match serde_json::from_slice(&body) {
+        Ok(request) => request,
+        Err(error) => return refuse(StatusCode::BAD_REQUEST, "bad-request", &error.to_string()),
+    };
+    if let Some(what) = too_large(&request.op) {
+        return refuse(StatusCode::PAYLOAD_TOO_LARGE, "too-large", what);
+    }
+    if !door.shared.is_ready() {
+        return refuse(StatusCode::SERVICE_UNAVAILABLE, "not-ready", "the server is still loading its state");
+    }
+    if door.waiting.fetch_add(1, Ordering::Relaxed) >= MAX_WAITING {
+        door.waiting.fetch_sub(1, Ordering::Relaxed);
+        return refuse(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "too many requests are waiting");
+    }
+    let (reply, answer) = oneshot::channel();
+    let sent = door.jobs.send(Job::Request { request, reply }).is_ok();
+    let answer = if sent { tokio::time::timeout(LAST_RESORT, answer).await.ok() } else { None };
+    door.waiting.fetch_sub(1, Ordering::Relaxed);
+    match answer {
+        Some(Ok(Ok(answer))) => Json(answer).into_response(),
+        Some(Ok(Err(error))) => {
+            let status = match error.code.as_str() {
+                "cas-mismatch" | "superseded" => StatusCode::CONFLICT,
+                _ if error.definite => StatusCode::SERVICE_UNAVAILABLE,
+                _ => StatusCode::GATEWAY_TIMEOUT,
+            };
+            (status, Json(error)).into_response()
+        }
+        _ => {
+            let message = "the server is stopping or stuck; the operation may take effect";
+            let error =
+                ApiError { code: "no-answer".into(), definite: false, message: message.into(), leader: None };
+            (StatusCode::GATEWAY_TIMEOUT, Json(error)).into_response()
+        }
+    }
+}
+
+fn too_large(op: &KvOp) -> Option<&'static str> {
+    let (key, values): (&str, Vec<&str>) = match op {
+        KvOp::Get { key } | KvOp::Delete { key } => (key, vec![]),
+        KvOp::Put { key, value } | KvOp::Append { key, value } => (key, vec![value]),
+        KvOp::Cas { key, from, to } => (key, vec![from.as_deref().unwrap_or(""), to]),
+    };
+    if key.len() > MAX_KEY {
+        Some("a key may have 4096 bytes")
+    } else if values.iter().any(|value| value.len() > MAX_VALUE) {
+        Some("a value may have 1 MiB")
+    } else {
+        None
+    }
+}
+
+/// A refusal before anything happened.
+fn refuse(status: StatusCode, code: &str, message: &str) -> Response {
+    let error = ApiError { code: code.into(), definite: true, message: message.into(), leader: None };
+    (status, Json(error)).into_response()
+}
+
+async fn status(State(door): State<Door>) -> Json<Status> {
+    Json(door.shared.status())
+}
+
+async fn checkpoint(State(door): State<Door>) -> StatusCode {
+    match door.jobs.send(Job::Input(Input::Checkpoint)) {
+        Ok(()) => StatusCode::ACCEPTED,
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+async fn metrics(State(door): State<Door>) -> String {
+    let status = door.shared.status();
+    let gauges = [
+        ("strata_term", "current term", status.term as f64),
+        ("strata_is_leader", "1 if this server leads", f64::from(u8::from(status.role == "leader"))),
+        ("strata_commit_index", "last committed log index", status.commit as f64),
+        ("strata_applied_index", "last applied log index", status.applied as f64),
+        ("strata_first_index", "first log index that is kept", status.first_index as f64),
+        ("strata_last_index", "last log index", status.last_index as f64),
+        ("strata_keys", "keys held", status.keys as f64),
+        ("strata_checkpoint_index", "log index of the newest checkpoint", status.checkpoint.index as f64),
+        ("strata_checkpoint_bytes", "size of the newest checkpoint", status.checkpoint.bytes as f64),
+        ("strata_checkpoint_last_ms", "duration of the last checkpoint", status.checkpoint.last_duration_ms),
+        ("strata_requests_waiting", "requests under way", door.waiting.load(Ordering::Relaxed) as f64),
+        ("strata_uptime_ms", "time since the start", status.uptime_ms as f64),
+    ];
+    let counters = [
+        ("strata_checkpoints_total", "checkpoints written", status.checkpoint.written as f64),
+        (
+            "strata_snapshots_installed_total",
+            "images installed from leaders",
+            status.install.installed as f64,
+        ),
+        ("strata_snapshots_sent_total", "images begun to be sent", status.install.sent as f64),
+        (
+            "strata_snapshot_received_bytes_total",
+            "image bytes received",
+            status.install.bytes_received as f64,
+        ),
+    ];
+    let mut text = String::new();
+    for (kind, metrics) in [("gauge", &gauges[..]), ("counter", &counters[..])] {
+        for (name, help, value) in metrics {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n");
+        }
+    }
+    for (phase, ms) in &status.recovery.phases_ms {
+        let _ = writeln!(text, "strata_recovery_ms{{phase=\"{phase}\"}} {ms}");
+    }
+    text
+}
