@@ -10,7 +10,6 @@ use std::collections::BTreeMap;
 
 /// A client's request. Keys and values are text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Request {
     #[serde(flatten)]
     pub op: KvOp,
