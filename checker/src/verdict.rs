@@ -43,7 +43,10 @@ pub trait Checker: Send + Sync {
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { time: Duration::from_secs(60), memory: 2 << 30 }
+        Self {
+            time: Duration::from_secs(60),
+            memory: 2 << 30,
+        }
     }
 }
 
@@ -59,15 +62,27 @@ impl fmt::Display for Validity {
 
 impl Verdict {
     pub fn valid() -> Self {
-        Self { valid: Validity::Valid, reason: String::new(), details: Default::default() }
+        Self {
+            valid: Validity::Valid,
+            reason: String::new(),
+            details: Default::default(),
+        }
     }
 
     pub fn unknown(reason: impl Into<String>) -> Self {
-        Self { valid: Validity::Unknown, reason: reason.into(), details: Default::default() }
+        Self {
+            valid: Validity::Unknown,
+            reason: reason.into(),
+            details: Default::default(),
+        }
     }
 
     pub fn invalid(reason: impl Into<String>) -> Self {
-        Self { valid: Validity::Invalid, reason: reason.into(), details: Default::default() }
+        Self {
+            valid: Validity::Invalid,
+            reason: reason.into(),
+            details: Default::default(),
+        }
     }
 
     /// Adds a figure or a piece of evidence.

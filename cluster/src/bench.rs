@@ -51,7 +51,8 @@ pub fn run(bench: &Bench) -> Result<(), String> {
     let dir = parent.join(format!("strata-bench-{}", std::process::id()));
     std::fs::create_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
     let outcome = measure(bench, &dir);
-    let removed = std::fs::remove_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()));
+    let removed =
+        std::fs::remove_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()));
     outcome.and(removed)
 }
 
@@ -67,10 +68,15 @@ fn measure(bench: &Bench, dir: &Path) -> Result<(), String> {
 }
 
 fn free_ports(count: usize) -> Result<Vec<SocketAddr>, String> {
-    let listeners: Result<Vec<_>, _> =
-        (0..count).map(|_| std::net::TcpListener::bind("127.0.0.1:0")).collect();
-    let addrs =
-        listeners.and_then(|listeners| listeners.iter().map(|listener| listener.local_addr()).collect());
+    let listeners: Result<Vec<_>, _> = (0..count)
+        .map(|_| std::net::TcpListener::bind("127.0.0.1:0"))
+        .collect();
+    let addrs = listeners.and_then(|listeners| {
+        listeners
+            .iter()
+            .map(|listener| listener.local_addr())
+            .collect()
+    });
     addrs.map_err(|error| format!("no free port on 127.0.0.1: {error}"))
 }
 
@@ -81,17 +87,40 @@ fn start(
     peers: &[SocketAddr],
 ) -> Result<Vec<Server>, String> {
     let program = std::env::current_exe().map_err(|error| format!("own program: {error}"))?;
-    let all: Vec<String> = peers.iter().zip(1..).map(|(addr, id)| format!("{id}={addr}")).collect();
+    let all: Vec<String> = peers
+        .iter()
+        .zip(1..)
+        .map(|(addr, id)| format!("{id}={addr}"))
+        .collect();
     let each = clients.iter().zip(peers).zip(1..);
     let servers = each.map(|((client, peer), id): (_, u64)| {
         let mut command = Command::new(&program);
-        command.args(["serve", "--exit-with-stdin", "--id", &id.to_string(), "--sync", &bench.sync]);
+        command.args([
+            "serve",
+            "--exit-with-stdin",
+            "--id",
+            &id.to_string(),
+            "--sync",
+            &bench.sync,
+        ]);
         command.arg("--data").arg(dir.join(format!("n{id}")));
-        command.args(["--client-listen", &client.to_string(), "--peer-listen", &peer.to_string()]);
+        command.args([
+            "--client-listen",
+            &client.to_string(),
+            "--peer-listen",
+            &peer.to_string(),
+        ]);
         command.args(["--peers", &all.join(",")]);
-        let log = std::fs::File::create(dir.join(format!("n{id}.log"))).map_err(|error| error.to_string())?;
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log);
-        command.spawn().map(Server).map_err(|error| format!("{}: {error}", program.display()))
+        let log = std::fs::File::create(dir.join(format!("n{id}.log")))
+            .map_err(|error| error.to_string())?;
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(log);
+        command
+            .spawn()
+            .map(Server)
+            .map_err(|error| format!("{}: {error}", program.display()))
     });
     servers.collect()
 }
@@ -121,7 +150,9 @@ async fn load(bench: &Bench, addrs: &[SocketAddr]) -> Result<(Histogram<u64>, Du
                 let mut count = 0u64;
                 while Instant::now() < end {
                     let sent = Instant::now();
-                    connection.put(&format!("key-{client}-{}", count % 1_000), &value).await?;
+                    connection
+                        .put(&format!("key-{client}-{}", count % 1_000), &value)
+                        .await?;
                     histogram.saturating_record(sent.elapsed().as_micros() as u64);
                     count += 1;
                 }
@@ -146,16 +177,26 @@ struct Connection(BufReader<TcpStream>);
 
 impl Connection {
     async fn open(addr: SocketAddr) -> Result<Self, String> {
-        let stream = TcpStream::connect(addr).await.map_err(|error| format!("{addr}: {error}"))?;
-        stream.set_nodelay(true).map_err(|error| error.to_string())?;
+        let stream = TcpStream::connect(addr)
+            .await
+            .map_err(|error| format!("{addr}: {error}"))?;
+        stream
+            .set_nodelay(true)
+            .map_err(|error| error.to_string())?;
         Ok(Self(BufReader::new(stream)))
     }
 
     async fn put(&mut self, key: &str, value: &str) -> Result<(), String> {
         let body = format!(r#"{{"op":"put","key":"{key}","value":"{value}"}}"#);
-        let head = format!("POST /v1/kv HTTP/1.1\r\nhost: strata\r\ncontent-length: {}\r\n\r\n", body.len());
+        let head = format!(
+            "POST /v1/kv HTTP/1.1\r\nhost: strata\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
         let exchange = async {
-            self.0.get_mut().write_all(format!("{head}{body}").as_bytes()).await?;
+            self.0
+                .get_mut()
+                .write_all(format!("{head}{body}").as_bytes())
+                .await?;
             let mut line = String::new();
             self.0.read_line(&mut line).await?;
             let ok = line.contains(" 200 ");

@@ -14,7 +14,11 @@ const USAGE: u8 = 254;
 const FAILED: u8 = 1;
 
 #[derive(Parser)]
-#[command(name = "strata", version, about = "A replicated key-value store: checkpoint, delta log and Raft")]
+#[command(
+    name = "strata",
+    version,
+    about = "A replicated key-value store: checkpoint, delta log and Raft"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -163,10 +167,17 @@ fn main() -> ExitCode {
         Err(error) => {
             // Printing can fail only when nobody reads.
             let _ = error.print();
-            return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+            return if error.use_stderr() {
+                ExitCode::from(USAGE)
+            } else {
+                ExitCode::SUCCESS
+            };
         }
     };
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .init();
     let outcome = match cli.command {
         Command::Serve(serve) => match serve.config() {
             Ok(config) => server::run(config).map_err(|error| error.to_string()),

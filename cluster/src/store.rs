@@ -43,19 +43,35 @@ pub struct Opened {
 }
 
 /// Reads manifest and log.
-pub fn open(disk: Arc<dyn Disk>, segment_bytes: u64, least_boot: u64) -> Result<Opened, StoreError> {
+pub fn open(
+    disk: Arc<dyn Disk>,
+    segment_bytes: u64,
+    least_boot: u64,
+) -> Result<Opened, StoreError> {
     let checkpoints = Checkpoints::open(disk.clone(), least_boot)?;
     let (log, replayed) = DeltaLog::open(disk, segment_bytes)?;
-    Ok(Opened { log, replayed, checkpoints })
+    Ok(Opened {
+        log,
+        replayed,
+        checkpoints,
+    })
 }
 
 impl Opened {
     /// Loads the checkpoint and fits the log to it.
     pub fn load(self) -> Result<Recovered, StoreError> {
-        let Opened { mut log, replayed, checkpoints } = self;
+        let Opened {
+            mut log,
+            replayed,
+            checkpoints,
+        } = self;
         let machine = checkpoints.load()?;
-        let snapshot =
-            checkpoints.manifest().image.as_ref().map(|image| image.meta.clone()).unwrap_or_default();
+        let snapshot = checkpoints
+            .manifest()
+            .image
+            .as_ref()
+            .map(|image| image.meta.clone())
+            .unwrap_or_default();
         let torn_bytes = replayed.torn_bytes;
         let found = (replayed.base, replayed.entries.len());
         let restored = fit(snapshot, replayed)?;
@@ -65,13 +81,25 @@ impl Opened {
             log.sync()?;
         }
         let boot = checkpoints.manifest().boot;
-        Ok(Recovered { restored, machine, boot, torn_bytes, log, checkpoints })
+        Ok(Recovered {
+            restored,
+            machine,
+            boot,
+            torn_bytes,
+            log,
+            checkpoints,
+        })
     }
 }
 
 /// Keeps of the log what belongs to the checkpoint's history.
 fn fit(snapshot: SnapshotMeta, replayed: Replayed) -> Result<Restored, StoreError> {
-    let Replayed { hard_state, base, entries, .. } = replayed;
+    let Replayed {
+        hard_state,
+        base,
+        entries,
+        ..
+    } = replayed;
     let (index, term) = (snapshot.index, snapshot.term);
     let last = base.0 + entries.len() as u64;
     let anew = |hard_state| Restored {
@@ -81,7 +109,10 @@ fn fit(snapshot: SnapshotMeta, replayed: Replayed) -> Result<Restored, StoreErro
         entries: Vec::new(),
     };
     if base.0 > index {
-        return Err(StoreError::Gap { checkpoint: index, first: base.0 + 1 });
+        return Err(StoreError::Gap {
+            checkpoint: index,
+            first: base.0 + 1,
+        });
     }
     let term_at = |at: u64| match at - base.0 {
         0 => base.1,
@@ -96,5 +127,10 @@ fn fit(snapshot: SnapshotMeta, replayed: Replayed) -> Result<Restored, StoreErro
         return Ok(anew(hard_state));
     }
     let base = if base.0 == index { (index, term) } else { base };
-    Ok(Restored { hard_state, snapshot, base, entries })
+    Ok(Restored {
+        hard_state,
+        snapshot,
+        base,
+        entries,
+    })
 }

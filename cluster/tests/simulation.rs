@@ -4,7 +4,10 @@ use cluster::sim::{Coverage, Options, Weakness, run};
 use std::time::{Duration, Instant};
 
 fn options(seed: u64) -> Options {
-    Options { servers: if seed.is_multiple_of(3) { 5 } else { 3 }, ..Options::default() }
+    Options {
+        servers: if seed.is_multiple_of(3) { 5 } else { 3 },
+        ..Options::default()
+    }
 }
 
 fn assert_holds(seed: u64) -> Coverage {
@@ -34,8 +37,17 @@ fn fixed_seeds_hold_and_reach_every_rare_path() {
         lost,
         doubled,
     } = coverage;
-    let counts =
-        [crashes, partitions, leaders, checkpoints, installs, truncations, torn_tails, lost, doubled];
+    let counts = [
+        crashes,
+        partitions,
+        leaders,
+        checkpoints,
+        installs,
+        truncations,
+        torn_tails,
+        lost,
+        doubled,
+    ];
     assert!(counts.iter().all(|&count| count >= 20), "{coverage:?}");
 }
 
@@ -45,7 +57,10 @@ fn new_seeds_hold() {
         assert_holds(seed.parse().expect("STRATA_SIM_SEED is a number"));
         return;
     }
-    let first = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
+    let first = std::time::SystemTime::UNIX_EPOCH
+        .elapsed()
+        .unwrap()
+        .as_nanos() as u64;
     println!("seeds from {first}");
     let end = Instant::now() + Duration::from_secs(5);
     let mut seed = first;
@@ -68,12 +83,29 @@ fn the_same_seed_gives_the_same_trace() {
 #[test]
 fn planted_weaknesses_are_found() {
     for weakness in [Weakness::AckBeforeReplication, Weakness::SyncNever] {
-        let found =
-            (0..40).find(|&seed| run(seed, &Options { weakness, ..options(seed) }).violation.is_some());
+        let found = (0..40).find(|&seed| {
+            run(
+                seed,
+                &Options {
+                    weakness,
+                    ..options(seed)
+                },
+            )
+            .violation
+            .is_some()
+        });
         let seed = found.unwrap_or_else(|| panic!("{weakness:?} was not found in 40 seeds"));
         println!(
             "{weakness:?}: seed {seed}: {}",
-            run(seed, &Options { weakness, ..options(seed) }).violation.unwrap()
+            run(
+                seed,
+                &Options {
+                    weakness,
+                    ..options(seed)
+                }
+            )
+            .violation
+            .unwrap()
         );
     }
 }

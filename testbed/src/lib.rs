@@ -21,7 +21,10 @@ pub struct NodeId(Arc<str>);
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("{what}: {source}")]
-    Io { what: String, source: std::io::Error },
+    Io {
+        what: String,
+        source: std::io::Error,
+    },
     /// The environment lacks what was asked for; the text says what and how to get it.
     #[error("{0}")]
     Unsupported(String),
@@ -92,7 +95,12 @@ pub trait Node: Send + Sync {
     async fn signal(&self, process: &Process, signal: Signal) -> Result<()>;
     async fn state(&self, process: &Process) -> Result<ProcessState>;
     /// Waits until the process is in `state`; an error after `limit`.
-    async fn await_state(&self, process: &Process, state: ProcessState, limit: Duration) -> Result<()>;
+    async fn await_state(
+        &self,
+        process: &Process,
+        state: ProcessState,
+        limit: Duration,
+    ) -> Result<()>;
 }
 
 /// The links between nodes. Every directed link (`from`, `to`) is separate; the controller is an end

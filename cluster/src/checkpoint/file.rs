@@ -29,8 +29,13 @@ pub fn write(
     machine: &Machine,
 ) -> Result<u64, CheckpointError> {
     let failed = |source| io_error(name, source);
-    let mut writer =
-        Writer { file: disk.create(name).map_err(failed)?, len: 0, blocks: 0, records: 0, block: Vec::new() };
+    let mut writer = Writer {
+        file: disk.create(name).map_err(failed)?,
+        len: 0,
+        blocks: 0,
+        records: 0,
+        block: Vec::new(),
+    };
     let json = serde_json::to_vec(meta).expect("meta is plain data");
     let mut header = MAGIC.to_vec();
     header.extend_from_slice(&VERSION.to_le_bytes());
@@ -38,7 +43,9 @@ pub fn write(
     header.extend_from_slice(&json);
     header.extend_from_slice(&crc32c::crc32c(&header).to_le_bytes());
     writer.put(&header).map_err(failed)?;
-    machine.records(|record| writer.record(record)).map_err(failed)?;
+    machine
+        .records(|record| writer.record(record))
+        .map_err(failed)?;
     writer.finish().map_err(failed)
 }
 
@@ -58,10 +65,15 @@ impl Writer {
     }
 
     fn record(&mut self, record: &[u8]) -> io::Result<()> {
-        self.block.extend_from_slice(&(record.len() as u32).to_le_bytes());
+        self.block
+            .extend_from_slice(&(record.len() as u32).to_le_bytes());
         self.block.extend_from_slice(record);
         self.records += 1;
-        if self.block.len() >= BLOCK_BYTES { self.end_block() } else { Ok(()) }
+        if self.block.len() >= BLOCK_BYTES {
+            self.end_block()
+        } else {
+            Ok(())
+        }
     }
 
     fn end_block(&mut self) -> io::Result<()> {
@@ -94,7 +106,12 @@ impl Writer {
 pub fn read(disk: &dyn Disk, name: &str, meta: &SnapshotMeta) -> Result<Machine, CheckpointError> {
     let file = disk.open(name).map_err(|source| io_error(name, source))?;
     let len = file.len().map_err(|source| io_error(name, source))?;
-    let mut reader = Reader { file, name, len, at: 0 };
+    let mut reader = Reader {
+        file,
+        name,
+        len,
+        at: 0,
+    };
     let head = reader.take(16)?;
     if &head[..8] != MAGIC || number(&head[8..12]) != u64::from(VERSION) {
         return Err(reader.corrupt(0, "not an image of a known version"));
@@ -107,9 +124,13 @@ pub fn read(disk: &dyn Disk, name: &str, meta: &SnapshotMeta) -> Result<Machine,
     let found: SnapshotMeta =
         serde_json::from_slice(&json).map_err(|error| reader.corrupt(16, &error.to_string()))?;
     if found != *meta {
-        return Err(
-            reader.corrupt(16, &format!("an image of index {} where {} belongs", found.index, meta.index))
-        );
+        return Err(reader.corrupt(
+            16,
+            &format!(
+                "an image of index {} where {} belongs",
+                found.index, meta.index
+            ),
+        ));
     }
     let (mut builder, mut blocks, mut records) = (Builder::default(), 0, 0);
     loop {
@@ -121,7 +142,9 @@ pub fn read(disk: &dyn Disk, name: &str, meta: &SnapshotMeta) -> Result<Machine,
             return Err(reader.corrupt(start, "the block's checksum differs"));
         }
         if payload_len == 0 {
-            if (number(&payload[..8]), number(&payload[8..])) != (blocks, records) || reader.at != len {
+            if (number(&payload[..8]), number(&payload[8..])) != (blocks, records)
+                || reader.at != len
+            {
                 return Err(reader.corrupt(start, "the image does not end where it should"));
             }
             return Ok(builder.finish());
@@ -131,8 +154,15 @@ pub fn read(disk: &dyn Disk, name: &str, meta: &SnapshotMeta) -> Result<Machine,
             let record = rest
                 .split_at_checked(4)
                 .and_then(|(len, after)| after.split_at_checked(number(len) as usize))
-                .ok_or_else(|| reader.corrupt(start, "a record reaches over the end of its block"))?;
-            builder.add(record.0).map_err(|source| CheckpointError::Image { file: name.into(), source })?;
+                .ok_or_else(|| {
+                    reader.corrupt(start, "a record reaches over the end of its block")
+                })?;
+            builder
+                .add(record.0)
+                .map_err(|source| CheckpointError::Image {
+                    file: name.into(),
+                    source,
+                })?;
             rest = record.1;
             records += 1;
         }
@@ -153,13 +183,19 @@ impl Reader<'_> {
             return Err(self.corrupt(self.at, "the image ends too early"));
         }
         let mut taken = vec![0; bytes];
-        self.file.read_at(self.at, &mut taken).map_err(|source| io_error(self.name, source))?;
+        self.file
+            .read_at(self.at, &mut taken)
+            .map_err(|source| io_error(self.name, source))?;
         self.at += bytes as u64;
         Ok(taken)
     }
 
     fn corrupt(&self, offset: u64, what: &str) -> CheckpointError {
-        CheckpointError::Corrupt { file: self.name.to_owned(), offset, what: what.to_owned() }
+        CheckpointError::Corrupt {
+            file: self.name.to_owned(),
+            offset,
+            what: what.to_owned(),
+        }
     }
 }
 
@@ -169,5 +205,8 @@ fn checksum(block: u64, payload: &[u8]) -> u32 {
 
 /// Up to eight little-endian bytes.
 fn number(bytes: &[u8]) -> u64 {
-    bytes.iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte))
+    bytes
+        .iter()
+        .rev()
+        .fold(0, |number, &byte| number << 8 | u64::from(byte))
 }

@@ -35,22 +35,36 @@ impl Manifest {
         let file = match disk.open(NAME) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Self { version: 1, ..Self::default() });
+                return Ok(Self {
+                    version: 1,
+                    ..Self::default()
+                });
             }
             Err(source) => return Err(io_error(NAME, source)),
         };
         let mut bytes = vec![0; file.len().map_err(|source| io_error(NAME, source))? as usize];
-        file.read_at(0, &mut bytes).map_err(|source| io_error(NAME, source))?;
-        let corrupt =
-            |what: &str| CheckpointError::Corrupt { file: NAME.into(), offset: 0, what: what.into() };
+        file.read_at(0, &mut bytes)
+            .map_err(|source| io_error(NAME, source))?;
+        let corrupt = |what: &str| CheckpointError::Corrupt {
+            file: NAME.into(),
+            offset: 0,
+            what: what.into(),
+        };
         let text = std::str::from_utf8(&bytes).map_err(|_| corrupt("not text"))?;
-        let (json, crc) = text.trim_end().split_once('\n').ok_or_else(|| corrupt("no checksum"))?;
+        let (json, crc) = text
+            .trim_end()
+            .split_once('\n')
+            .ok_or_else(|| corrupt("no checksum"))?;
         if u32::from_str_radix(crc, 16).ok() != Some(crc32c::crc32c(json.as_bytes())) {
             return Err(corrupt("the checksum differs"));
         }
-        let manifest: Self = serde_json::from_str(json).map_err(|error| corrupt(&error.to_string()))?;
+        let manifest: Self =
+            serde_json::from_str(json).map_err(|error| corrupt(&error.to_string()))?;
         if manifest.version != 1 {
-            return Err(corrupt(&format!("version {} is not known", manifest.version)));
+            return Err(corrupt(&format!(
+                "version {} is not known",
+                manifest.version
+            )));
         }
         Ok(manifest)
     }

@@ -27,7 +27,11 @@ pub enum CheckpointError {
     #[error("{file}: {source}")]
     Io { file: String, source: io::Error },
     #[error("{file}: corrupt at byte {offset}: {what}")]
-    Corrupt { file: String, offset: u64, what: String },
+    Corrupt {
+        file: String,
+        offset: u64,
+        what: String,
+    },
     #[error("{file}: {source}")]
     Image { file: String, source: ImageError },
 }
@@ -52,11 +56,16 @@ impl Checkpoints {
     /// Reads the manifest, or begins with an empty one, and counts this start. What a crash left half-made is
     /// removed. `least_boot` is a lower bound for the boot number.
     pub fn open(disk: Arc<dyn Disk>, least_boot: u64) -> Result<Self> {
-        disk.create_folder(FOLDER).map_err(|source| io_error(FOLDER, source))?;
+        disk.create_folder(FOLDER)
+            .map_err(|source| io_error(FOLDER, source))?;
         let mut manifest = Manifest::read(disk.as_ref())?;
         manifest.boot = least_boot.max(manifest.boot + 1);
         manifest.write(disk.as_ref())?;
-        let checkpoints = Self { disk, manifest, staging: None };
+        let checkpoints = Self {
+            disk,
+            manifest,
+            staging: None,
+        };
         checkpoints.remove_unreferenced(&[])?;
         Ok(checkpoints)
     }
@@ -80,7 +89,12 @@ impl Checkpoints {
             return Ok(self.manifest.image.as_ref().map_or(0, |image| image.bytes));
         }
         let final_name = name(meta.index);
-        let bytes = file::write(self.disk.as_ref(), &format!("{final_name}.tmp"), meta, machine)?;
+        let bytes = file::write(
+            self.disk.as_ref(),
+            &format!("{final_name}.tmp"),
+            meta,
+            machine,
+        )?;
         self.commit(&format!("{final_name}.tmp"), meta, bytes, 0, keep)?;
         Ok(bytes)
     }
@@ -88,16 +102,30 @@ impl Checkpoints {
     /// Writes a piece of an image from a leader; returns up to where it is complete. A piece that does not
     /// continue what is there changes nothing.
     pub fn stage(&mut self, meta: &SnapshotMeta, offset: u64, data: &[u8]) -> Result<u64> {
-        if self.staging.as_ref().is_none_or(|staging| staging.meta != *meta) {
+        if self
+            .staging
+            .as_ref()
+            .is_none_or(|staging| staging.meta != *meta)
+        {
             if offset != 0 {
                 return Ok(0);
             }
-            let file = self.disk.create(STAGING).map_err(|source| io_error(STAGING, source))?;
-            self.staging = Some(Staging { meta: meta.clone(), file, staged: 0 });
+            let file = self
+                .disk
+                .create(STAGING)
+                .map_err(|source| io_error(STAGING, source))?;
+            self.staging = Some(Staging {
+                meta: meta.clone(),
+                file,
+                staged: 0,
+            });
         }
         let staging = self.staging.as_mut().expect("made above");
         if staging.staged == offset {
-            staging.file.write_at(offset, data).map_err(|source| io_error(STAGING, source))?;
+            staging
+                .file
+                .write_at(offset, data)
+                .map_err(|source| io_error(STAGING, source))?;
             staging.staged += data.len() as u64;
         }
         Ok(staging.staged)
@@ -113,8 +141,14 @@ impl Checkpoints {
                 what: format!("no image of index {} is staged", meta.index),
             });
         };
-        staging.file.set_len(staging.staged).map_err(|source| io_error(STAGING, source))?;
-        staging.file.sync().map_err(|source| io_error(STAGING, source))?;
+        staging
+            .file
+            .set_len(staging.staged)
+            .map_err(|source| io_error(STAGING, source))?;
+        staging
+            .file
+            .sync()
+            .map_err(|source| io_error(STAGING, source))?;
         drop(staging.file);
         let machine = file::read(self.disk.as_ref(), STAGING, meta)?;
         if self.index() < meta.index {
@@ -124,7 +158,12 @@ impl Checkpoints {
     }
 
     /// Reads a piece of an image for sending: its total size and the bytes. `None`: that image is gone.
-    pub fn read(disk: &dyn Disk, index: Index, offset: u64, bytes: u64) -> Result<Option<(u64, Vec<u8>)>> {
+    pub fn read(
+        disk: &dyn Disk,
+        index: Index,
+        offset: u64,
+        bytes: u64,
+    ) -> Result<Option<(u64, Vec<u8>)>> {
         let file_name = name(index);
         let file = match disk.open(&file_name) {
             Ok(file) => file,
@@ -133,12 +172,16 @@ impl Checkpoints {
         };
         let total = file.len().map_err(|source| io_error(&file_name, source))?;
         let mut data = vec![0; bytes.min(total.saturating_sub(offset)) as usize];
-        file.read_at(offset, &mut data).map_err(|source| io_error(&file_name, source))?;
+        file.read_at(offset, &mut data)
+            .map_err(|source| io_error(&file_name, source))?;
         Ok(Some((total, data)))
     }
 
     fn index(&self) -> Index {
-        self.manifest.image.as_ref().map_or(0, |image| image.meta.index)
+        self.manifest
+            .image
+            .as_ref()
+            .map_or(0, |image| image.meta.index)
     }
 
     /// Gives a written and synced file its name and lets the manifest name it.
@@ -151,10 +194,17 @@ impl Checkpoints {
         keep: &[Index],
     ) -> Result<()> {
         let final_name = name(meta.index);
-        self.disk.rename(written, &final_name).map_err(|source| io_error(&final_name, source))?;
-        self.disk.sync_folder(FOLDER).map_err(|source| io_error(FOLDER, source))?;
+        self.disk
+            .rename(written, &final_name)
+            .map_err(|source| io_error(&final_name, source))?;
+        self.disk
+            .sync_folder(FOLDER)
+            .map_err(|source| io_error(FOLDER, source))?;
         let mut manifest = self.manifest.clone();
-        manifest.image = Some(manifest::Image { meta: meta.clone(), bytes });
+        manifest.image = Some(manifest::Image {
+            meta: meta.clone(),
+            bytes,
+        });
         manifest.installed_total += installed;
         manifest.write(self.disk.as_ref())?;
         self.manifest = manifest;
@@ -162,13 +212,18 @@ impl Checkpoints {
     }
 
     fn remove_unreferenced(&self, keep: &[Index]) -> Result<()> {
-        let files = self.disk.list(FOLDER).map_err(|source| io_error(FOLDER, source))?;
+        let files = self
+            .disk
+            .list(FOLDER)
+            .map_err(|source| io_error(FOLDER, source))?;
         let current = name(self.index());
         let kept: Vec<String> = keep.iter().map(|&index| name(index)).collect();
         for file in files.iter().map(|file| format!("{FOLDER}/{file}")) {
             let staged = self.staging.is_some() && file == STAGING;
             if file != current && !staged && !kept.contains(&file) {
-                self.disk.remove(&file).map_err(|source| io_error(&file, source))?;
+                self.disk
+                    .remove(&file)
+                    .map_err(|source| io_error(&file, source))?;
             }
         }
         Ok(())
@@ -180,7 +235,10 @@ fn name(index: Index) -> String {
 }
 
 fn io_error(file: &str, source: io::Error) -> CheckpointError {
-    CheckpointError::Io { file: file.to_owned(), source }
+    CheckpointError::Io {
+        file: file.to_owned(),
+        source,
+    }
 }
 
 #[cfg(test)]

@@ -7,14 +7,28 @@ use rand::SeedableRng;
 fn machine(index: Index) -> Machine {
     let mut machine = Machine::new();
     for at in 1..=index {
-        let op = KvOp::Put { key: format!("k{}", at % 40), value: format!("value {at}") };
-        machine.apply(at, &Command { origin: None, session: None, op });
+        let op = KvOp::Put {
+            key: format!("k{}", at % 40),
+            value: format!("value {at}"),
+        };
+        machine.apply(
+            at,
+            &Command {
+                origin: None,
+                session: None,
+                op,
+            },
+        );
     }
     machine
 }
 
 fn meta(index: Index) -> SnapshotMeta {
-    SnapshotMeta { index, term: 1, members: Default::default() }
+    SnapshotMeta {
+        index,
+        term: 1,
+        members: Default::default(),
+    }
 }
 
 fn open(disk: &SimDisk) -> Checkpoints {
@@ -26,7 +40,9 @@ fn the_newest_image_is_loaded_and_older_ones_are_gone() {
     let disk = SimDisk::new();
     let mut checkpoints = open(&disk);
     for index in [10, 20, 30] {
-        checkpoints.write(&meta(index), &machine(index), &[]).unwrap();
+        checkpoints
+            .write(&meta(index), &machine(index), &[])
+            .unwrap();
     }
     assert_eq!(disk.list(FOLDER).unwrap().len(), 1);
     let again = open(&disk);
@@ -55,10 +71,20 @@ fn an_image_travels_in_pieces_and_pieces_out_of_order_change_nothing() {
     receiver.write(&meta(3), &machine(3), &[]).unwrap();
     let mut offset = 0;
     loop {
-        let (total, data) = Checkpoints::read(&source, 500, offset, 100).unwrap().unwrap();
+        let (total, data) = Checkpoints::read(&source, 500, offset, 100)
+            .unwrap()
+            .unwrap();
         let staged = receiver.stage(&meta(500), offset, &data).unwrap();
-        assert_eq!(receiver.stage(&meta(500), offset, &data).unwrap(), staged, "a doubled piece");
-        assert_eq!(receiver.stage(&meta(500), staged + 7, &data).unwrap(), staged, "a piece too early");
+        assert_eq!(
+            receiver.stage(&meta(500), offset, &data).unwrap(),
+            staged,
+            "a doubled piece"
+        );
+        assert_eq!(
+            receiver.stage(&meta(500), staged + 7, &data).unwrap(),
+            staged,
+            "a piece too early"
+        );
         offset = staged;
         if offset == total {
             break;
@@ -66,7 +92,10 @@ fn an_image_travels_in_pieces_and_pieces_out_of_order_change_nothing() {
     }
     assert_eq!(receiver.install(&meta(500)).unwrap(), machine(500));
     let again = open(&target);
-    assert_eq!((again.load().unwrap(), again.manifest().installed_total), (machine(500), 1));
+    assert_eq!(
+        (again.load().unwrap(), again.manifest().installed_total),
+        (machine(500), 1)
+    );
 }
 
 #[test]
@@ -113,8 +142,8 @@ fn any_flipped_bit_of_the_image_or_the_manifest_is_refused_by_name() {
         let len = disk.open(file).unwrap().len().unwrap();
         for offset in 0..len {
             assert!(disk.corrupt(file, offset));
-            let opened =
-                Checkpoints::open(Arc::new(disk.clone()), 0).and_then(|checkpoints| checkpoints.load());
+            let opened = Checkpoints::open(Arc::new(disk.clone()), 0)
+                .and_then(|checkpoints| checkpoints.load());
             let error = opened.expect_err("a flipped bit").to_string();
             assert!(error.starts_with(file), "{error}");
             if file == image {

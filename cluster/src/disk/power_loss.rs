@@ -27,17 +27,27 @@ struct Content {
 
 impl PowerLossDisk {
     pub fn new(real: RealDisk) -> Self {
-        Self { real, open: Mutex::default() }
+        Self {
+            real,
+            open: Mutex::default(),
+        }
     }
 
     fn share(&self, name: &str, file: Box<dyn DiskFile>) -> io::Result<Box<dyn DiskFile>> {
-        let mut open = self.open.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut open = self
+            .open
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
         open.retain(|_, content| content.strong_count() > 0);
         if let Some(content) = open.get(name).and_then(Weak::upgrade) {
             return Ok(Box::new(PowerLossFile(content)));
         }
         let len = file.len()?;
-        let content = Arc::new(Mutex::new(Content { file, pending: Vec::new(), len }));
+        let content = Arc::new(Mutex::new(Content {
+            file,
+            pending: Vec::new(),
+            len,
+        }));
         open.insert(name.to_owned(), Arc::downgrade(&content));
         Ok(Box::new(PowerLossFile(content)))
     }
@@ -51,7 +61,10 @@ impl Disk for PowerLossDisk {
     fn create(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
         // An existing file is emptied at once, as a real disk may do; nothing here depends on its old content.
         let file = self.real.create(name)?;
-        self.open.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).remove(name);
+        self.open
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .remove(name);
         self.share(name, file)
     }
 
@@ -62,7 +75,10 @@ impl Disk for PowerLossDisk {
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         self.real.rename(from, to)?;
-        let mut open = self.open.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut open = self
+            .open
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
         match open.remove(from) {
             Some(content) => open.insert(to.to_owned(), content),
             None => open.remove(to),
@@ -71,7 +87,10 @@ impl Disk for PowerLossDisk {
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        self.open.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).remove(name);
+        self.open
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .remove(name);
         self.real.remove(name)
     }
 
@@ -88,7 +107,10 @@ struct PowerLossFile(Arc<Mutex<Content>>);
 
 impl PowerLossFile {
     fn with<T>(&self, act: impl FnOnce(&mut Content) -> io::Result<T>) -> io::Result<T> {
-        act(&mut self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
+        act(&mut self
+            .0
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner()))
     }
 }
 

@@ -57,7 +57,9 @@ impl SimDisk {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.0
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// Changes so far: writes, syncs, creations, renames and removals.
@@ -88,7 +90,10 @@ impl SimDisk {
                         // A torn write: only its beginning arrived.
                         if let Write::Bytes(offset, bytes) = &write {
                             let cut = rng.next_u64() as usize % (bytes.len() + 1);
-                            apply(&mut file.durable, &Write::Bytes(*offset, bytes[..cut].to_vec()));
+                            apply(
+                                &mut file.durable,
+                                &Write::Bytes(*offset, bytes[..cut].to_vec()),
+                            );
                         }
                         false
                     }
@@ -115,7 +120,11 @@ impl SimDisk {
             return false;
         };
         let file = &mut state.files[inode];
-        let flipped = file.durable.get_mut(offset as usize).map(|byte| *byte ^= 0x10).is_some();
+        let flipped = file
+            .durable
+            .get_mut(offset as usize)
+            .map(|byte| *byte ^= 0x10)
+            .is_some();
         file.current = file.durable.clone();
         flipped
     }
@@ -132,7 +141,11 @@ impl SimDisk {
     fn file(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
         let state = self.state();
         let inode = *state.names.get(name).ok_or_else(|| missing(name))?;
-        Ok(Box::new(SimFile { disk: self.clone(), inode, generation: state.generation }))
+        Ok(Box::new(SimFile {
+            disk: self.clone(),
+            inode,
+            generation: state.generation,
+        }))
     }
 }
 
@@ -158,7 +171,9 @@ impl Disk for SimDisk {
                 let inode = state.files.len();
                 state.files.push(File::default());
                 state.names.insert(name.to_owned(), inode);
-                state.pending_names.push(NameChange::Link(name.to_owned(), inode));
+                state
+                    .pending_names
+                    .push(NameChange::Link(name.to_owned(), inode));
             }
         }
         drop(state);
@@ -175,15 +190,21 @@ impl Disk for SimDisk {
         state.names.insert(to.to_owned(), inode);
         // One atomic change: a crash shows the old name or the new one.
         let position = state.pending_names.len();
-        state.pending_names.push(NameChange::Link(to.to_owned(), inode));
-        state.pending_names.insert(position + 1, NameChange::Unlink(from.to_owned()));
+        state
+            .pending_names
+            .push(NameChange::Link(to.to_owned(), inode));
+        state
+            .pending_names
+            .insert(position + 1, NameChange::Unlink(from.to_owned()));
         Ok(())
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
         let mut state = self.step()?;
         state.names.remove(name).ok_or_else(|| missing(name))?;
-        state.pending_names.push(NameChange::Unlink(name.to_owned()));
+        state
+            .pending_names
+            .push(NameChange::Unlink(name.to_owned()));
         Ok(())
     }
 
@@ -239,7 +260,9 @@ impl DiskFile for SimFile {
         let state = self.disk.state();
         let bytes = &state.files[self.inode].current;
         let end = offset as usize + buf.len();
-        let read = bytes.get(offset as usize..end).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let read = bytes
+            .get(offset as usize..end)
+            .ok_or(io::ErrorKind::UnexpectedEof)?;
         buf.copy_from_slice(read);
         Ok(())
     }
@@ -317,7 +340,10 @@ mod tests {
             assert_eq!(&kept, b"kept");
             lost += u32::from(file.len().unwrap() < 9);
         }
-        assert!((20..100).contains(&lost), "{lost} of 100 lost the unsynced bytes");
+        assert!(
+            (20..100).contains(&lost),
+            "{lost} of 100 lost the unsynced bytes"
+        );
     }
 
     #[test]

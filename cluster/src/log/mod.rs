@@ -29,7 +29,11 @@ pub enum LogError {
     #[error("{file}: {source}")]
     Io { file: String, source: io::Error },
     #[error("{file}: corrupt at byte {offset}: {what}")]
-    Corrupt { file: String, offset: u64, what: String },
+    Corrupt {
+        file: String,
+        offset: u64,
+        what: String,
+    },
 }
 
 /// The log, open for appending.
@@ -57,15 +61,29 @@ struct Segment {
 impl DeltaLog {
     /// Opens the log of a data folder, or makes an empty one; returns what it holds.
     pub fn open(disk: Arc<dyn Disk>, segment_bytes: u64) -> Result<(Self, Replayed), LogError> {
-        disk.create_folder(FOLDER).map_err(|source| LogError::Io { file: FOLDER.into(), source })?;
+        disk.create_folder(FOLDER).map_err(|source| LogError::Io {
+            file: FOLDER.into(),
+            source,
+        })?;
         let mut replayed = replay::replay(disk.as_ref())?;
         let closed = std::mem::take(&mut replayed.segments);
         let number = replayed.last_number + 1;
-        let last = replayed.entries.last().map_or(replayed.base, |entry| (entry.index, entry.term));
+        let last = replayed
+            .entries
+            .last()
+            .map_or(replayed.base, |entry| (entry.index, entry.term));
         // Always a new segment: the old ones are never written again.
         let current = Segment::create(disk.as_ref(), number)?;
         let hard_state = replayed.hard_state;
-        let mut log = Self { disk, segment_bytes, closed, current, hard_state, last, buffer: Vec::new() };
+        let mut log = Self {
+            disk,
+            segment_bytes,
+            closed,
+            current,
+            hard_state,
+            last,
+            buffer: Vec::new(),
+        };
         log.put_preamble();
         log.write()?;
         log.sync()?;
@@ -103,7 +121,10 @@ impl DeltaLog {
     /// Makes everything appended so far durable.
     pub fn sync(&mut self) -> Result<(), LogError> {
         let number = self.current.number;
-        self.current.file.sync().map_err(|source| LogError::Io { file: name(number), source })?;
+        self.current.file.sync().map_err(|source| LogError::Io {
+            file: name(number),
+            source,
+        })?;
         self.current.synced = self.current.len;
         Ok(())
     }
@@ -116,11 +137,18 @@ impl DeltaLog {
                 break;
             };
             let file = name(number);
-            self.disk.remove(&file).map_err(|source| LogError::Io { file, source })?;
+            self.disk
+                .remove(&file)
+                .map_err(|source| LogError::Io { file, source })?;
             removed = true;
         }
         if removed {
-            self.disk.sync_folder(FOLDER).map_err(|source| LogError::Io { file: FOLDER.into(), source })?;
+            self.disk
+                .sync_folder(FOLDER)
+                .map_err(|source| LogError::Io {
+                    file: FOLDER.into(),
+                    source,
+                })?;
         }
         Ok(())
     }
@@ -142,18 +170,32 @@ impl DeltaLog {
     /// What the segments before this one would have told.
     fn put_preamble(&mut self) {
         self.put(Record::HardState(self.hard_state), 0);
-        self.put(Record::Base { index: self.last.0, term: self.last.1 }, 0);
+        self.put(
+            Record::Base {
+                index: self.last.0,
+                term: self.last.1,
+            },
+            0,
+        );
     }
 
     fn put(&mut self, record: Record, time_ms: u64) {
-        record.encode(self.current.number, time_ms, self.current.synced, &mut self.buffer);
+        record.encode(
+            self.current.number,
+            time_ms,
+            self.current.synced,
+            &mut self.buffer,
+        );
     }
 
     fn write(&mut self) -> Result<(), LogError> {
         if !self.buffer.is_empty() {
             let number = self.current.number;
             let written = self.current.file.write_at(self.current.len, &self.buffer);
-            written.map_err(|source| LogError::Io { file: name(number), source })?;
+            written.map_err(|source| LogError::Io {
+                file: name(number),
+                source,
+            })?;
             self.current.len += self.buffer.len() as u64;
             self.buffer.clear();
         }
@@ -163,7 +205,10 @@ impl DeltaLog {
 
 impl Segment {
     fn create(disk: &dyn Disk, number: u64) -> Result<Self, LogError> {
-        let failed = |source| LogError::Io { file: name(number), source };
+        let failed = |source| LogError::Io {
+            file: name(number),
+            source,
+        };
         let mut file = disk.create(&name(number)).map_err(failed)?;
         let header = Header { number }.encode();
         file.write_at(0, &header).map_err(failed)?;
@@ -172,7 +217,13 @@ impl Segment {
         file.sync().map_err(failed)?;
         disk.sync_folder(FOLDER).map_err(failed)?;
         let len = header.len() as u64;
-        Ok(Self { number, file, len, synced: len, max_index: 0 })
+        Ok(Self {
+            number,
+            file,
+            len,
+            synced: len,
+            max_index: 0,
+        })
     }
 }
 

@@ -61,8 +61,11 @@ impl Header {
         let header = bytes.get(..HEADER_LEN)?;
         let crc = u32::from_le_bytes(header[20..].try_into().ok()?);
         let version = u32::from_le_bytes(header[8..12].try_into().ok()?);
-        let sound = &header[..8] == MAGIC && version == VERSION && crc32c::crc32c(&header[..20]) == crc;
-        sound.then(|| Self { number: u64::from_le_bytes(header[12..20].try_into().expect("eight bytes")) })
+        let sound =
+            &header[..8] == MAGIC && version == VERSION && crc32c::crc32c(&header[..20]) == crc;
+        sound.then(|| Self {
+            number: u64::from_le_bytes(header[12..20].try_into().expect("eight bytes")),
+        })
     }
 }
 
@@ -99,7 +102,8 @@ impl Record {
     /// The record at the start of `bytes`, if there is a sound one.
     pub fn decode(segment: u64, bytes: &[u8]) -> Option<Framed> {
         let head = bytes.get(..RECORD_LEN)?;
-        let number = |at: usize| u64::from_le_bytes(head[at..at + 8].try_into().expect("eight bytes"));
+        let number =
+            |at: usize| u64::from_le_bytes(head[at..at + 8].try_into().expect("eight bytes"));
         let payload_len = u32::from_le_bytes(head[..4].try_into().ok()?) as usize;
         let (kind, term, index, synced) = (head[8], number(9), number(17), number(33));
         if payload_len > MAX_PAYLOAD || !(1..=5).contains(&kind) {
@@ -111,19 +115,34 @@ impl Record {
             return None;
         }
         let payload = &whole[RECORD_LEN..];
-        let entry = |kind| Record::Entry(Entry { term, index, kind, data: Arc::from(payload) });
+        let entry = |kind| {
+            Record::Entry(Entry {
+                term,
+                index,
+                kind,
+                data: Arc::from(payload),
+            })
+        };
         let record = match kind {
             1 => entry(EntryKind::Noop),
             2 => entry(EntryKind::Command),
             3 => {
                 let vote = u64::from_le_bytes(payload.try_into().ok()?);
                 let vote = (vote != 0).then_some(ServerId(vote));
-                Record::HardState(HardState { term, vote, commit: index })
+                Record::HardState(HardState {
+                    term,
+                    vote,
+                    commit: index,
+                })
             }
             4 => Record::Mark { index, term },
             _ => Record::Base { index, term },
         };
-        Some(Framed { record, synced, len: whole.len() })
+        Some(Framed {
+            record,
+            synced,
+            len: whole.len(),
+        })
     }
 }
 
@@ -140,11 +159,23 @@ mod tests {
 
     #[test]
     fn no_flipped_bit_of_a_record_goes_unnoticed() {
-        let entry = Entry { term: 3, index: 9, kind: EntryKind::Command, data: Arc::from(*b"payload") };
+        let entry = Entry {
+            term: 3,
+            index: 9,
+            kind: EntryKind::Command,
+            data: Arc::from(*b"payload"),
+        };
         let mut bytes = Vec::new();
         Record::Entry(entry.clone()).encode(7, 1, 24, &mut bytes);
-        assert_eq!(Record::decode(7, &bytes).unwrap().record, Record::Entry(entry));
-        assert_eq!(Record::decode(8, &bytes), None, "a record of another segment");
+        assert_eq!(
+            Record::decode(7, &bytes).unwrap().record,
+            Record::Entry(entry)
+        );
+        assert_eq!(
+            Record::decode(8, &bytes),
+            None,
+            "a record of another segment"
+        );
         for bit in 0..bytes.len() * 8 {
             let mut broken = bytes.clone();
             broken[bit / 8] ^= 1 << (bit % 8);

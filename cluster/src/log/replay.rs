@@ -23,12 +23,17 @@ pub struct Replayed {
 }
 
 pub fn replay(disk: &dyn Disk) -> Result<Replayed, LogError> {
-    let failed = |file: &str, source| LogError::Io { file: file.to_owned(), source };
+    let failed = |file: &str, source| LogError::Io {
+        file: file.to_owned(),
+        source,
+    };
     let mut replayed = Replayed::default();
     let files = disk.list(FOLDER).map_err(|source| failed(FOLDER, source))?;
     let mut numbers = Vec::new();
     for file in files {
-        let number = file.strip_suffix(".seg").and_then(|number| number.parse::<u64>().ok());
+        let number = file
+            .strip_suffix(".seg")
+            .and_then(|number| number.parse::<u64>().ok());
         let number = number.ok_or_else(|| corrupt(&file, 0, "not the name of a segment"))?;
         numbers.push(number);
     }
@@ -42,7 +47,9 @@ pub fn replay(disk: &dyn Disk) -> Result<Replayed, LogError> {
         let file = name(number);
         let opened = disk.open(&file).map_err(|source| failed(&file, source))?;
         let mut bytes = vec![0; opened.len().map_err(|source| failed(&file, source))? as usize];
-        opened.read_at(0, &mut bytes).map_err(|source| failed(&file, source))?;
+        opened
+            .read_at(0, &mut bytes)
+            .map_err(|source| failed(&file, source))?;
         let is_last = position + 1 == numbers.len();
         let max_index = replayed.segment(&file, number, &bytes, is_last)?;
         replayed.segments.push_back((number, max_index));
@@ -53,7 +60,13 @@ pub fn replay(disk: &dyn Disk) -> Result<Replayed, LogError> {
 
 impl Replayed {
     /// Reads one segment; returns the largest entry index in it.
-    fn segment(&mut self, file: &str, number: u64, bytes: &[u8], is_last: bool) -> Result<Index, LogError> {
+    fn segment(
+        &mut self,
+        file: &str,
+        number: u64,
+        bytes: &[u8],
+        is_last: bool,
+    ) -> Result<Index, LogError> {
         match Header::decode(bytes) {
             Some(header) if header.number == number => {}
             // The header is synced before anything follows it.
@@ -67,7 +80,11 @@ impl Replayed {
         while at < bytes.len() {
             let Some(Framed { record, len, .. }) = Record::decode(number, &bytes[at..]) else {
                 if proves_synced(number, bytes, at) {
-                    return Err(corrupt(file, at as u64, "a record that had been synced fails its checksum"));
+                    return Err(corrupt(
+                        file,
+                        at as u64,
+                        "a record that had been synced fails its checksum",
+                    ));
                 }
                 // A crash tore the tail; what follows in later segments was written after the recovery from it.
                 self.torn_bytes += (bytes.len() - at) as u64;
@@ -76,7 +93,8 @@ impl Replayed {
             if let Record::Entry(entry) = &record {
                 max_index = max_index.max(entry.index);
             }
-            self.apply(record).map_err(|what| corrupt(file, at as u64, &what))?;
+            self.apply(record)
+                .map_err(|what| corrupt(file, at as u64, &what))?;
             at += len;
         }
         Ok(max_index)
@@ -92,7 +110,9 @@ impl Replayed {
                     // The segment was begun by a recovery or a roll: it continues exactly here.
                     let last = self.base.0 + self.entries.len() as u64;
                     if last < index {
-                        return Err(format!("the log continues after entry {index}, but ends at {last}"));
+                        return Err(format!(
+                            "the log continues after entry {index}, but ends at {last}"
+                        ));
                     }
                     self.truncate(index + 1);
                 }
@@ -120,23 +140,32 @@ impl Replayed {
     }
 
     fn truncate(&mut self, from: Index) {
-        self.entries.truncate(from.saturating_sub(self.base.0 + 1) as usize);
+        self.entries
+            .truncate(from.saturating_sub(self.base.0 + 1) as usize);
     }
 
     fn term(&self, index: Index) -> Option<Term> {
         match index.checked_sub(self.base.0)? {
             0 => Some(self.base.1),
-            offset => self.entries.get(offset as usize - 1).map(|entry| entry.term),
+            offset => self
+                .entries
+                .get(offset as usize - 1)
+                .map(|entry| entry.term),
         }
     }
 }
 
 /// Whether a sound record behind the broken one at `broken` says that it had been synced.
 fn proves_synced(number: u64, bytes: &[u8], broken: usize) -> bool {
-    (broken + 1..bytes.len())
-        .any(|at| Record::decode(number, &bytes[at..]).is_some_and(|later| later.synced > broken as u64))
+    (broken + 1..bytes.len()).any(|at| {
+        Record::decode(number, &bytes[at..]).is_some_and(|later| later.synced > broken as u64)
+    })
 }
 
 fn corrupt(file: &str, offset: u64, what: &str) -> LogError {
-    LogError::Corrupt { file: file.to_owned(), offset, what: what.to_owned() }
+    LogError::Corrupt {
+        file: file.to_owned(),
+        offset,
+        what: what.to_owned(),
+    }
 }

@@ -5,11 +5,20 @@ use rand::{Rng, SeedableRng};
 
 fn entry(index: Index, term: Term) -> Entry {
     let data = format!("entry {index} of term {term}").into_bytes();
-    Entry { term, index, kind: EntryKind::Command, data: data.into() }
+    Entry {
+        term,
+        index,
+        kind: EntryKind::Command,
+        data: data.into(),
+    }
 }
 
 fn state(term: Term) -> Option<HardState> {
-    Some(HardState { term, vote: None, commit: 0 })
+    Some(HardState {
+        term,
+        vote: None,
+        commit: 0,
+    })
 }
 
 fn open(disk: &SimDisk) -> (DeltaLog, Replayed) {
@@ -26,7 +35,10 @@ fn what_was_synced_comes_back_over_many_segments() {
     }
     assert!(log.segments() > 5);
     let (_, replayed) = open(&disk);
-    assert_eq!(replayed.entries, (1..=50).map(|index| entry(index, 1)).collect::<Vec<_>>());
+    assert_eq!(
+        replayed.entries,
+        (1..=50).map(|index| entry(index, 1)).collect::<Vec<_>>()
+    );
     assert_eq!(replayed.hard_state.term, 1);
 }
 
@@ -34,7 +46,8 @@ fn what_was_synced_comes_back_over_many_segments() {
 fn a_replaced_suffix_stays_replaced() {
     let disk = SimDisk::new();
     let (mut log, _) = open(&disk);
-    log.append(None, &[entry(1, 1), entry(2, 1), entry(3, 1)], state(1), 0).unwrap();
+    log.append(None, &[entry(1, 1), entry(2, 1), entry(3, 1)], state(1), 0)
+        .unwrap();
     log.append(None, &[entry(2, 2)], state(2), 0).unwrap();
     log.sync().unwrap();
     for _ in 0..3 {
@@ -47,11 +60,16 @@ fn a_replaced_suffix_stays_replaced() {
 fn a_mark_starts_the_log_anew() {
     let disk = SimDisk::new();
     let (mut log, _) = open(&disk);
-    log.append(None, &[entry(1, 1), entry(2, 1)], state(1), 0).unwrap();
-    log.append(Some((100, 3)), &[entry(101, 3)], state(3), 0).unwrap();
+    log.append(None, &[entry(1, 1), entry(2, 1)], state(1), 0)
+        .unwrap();
+    log.append(Some((100, 3)), &[entry(101, 3)], state(3), 0)
+        .unwrap();
     log.sync().unwrap();
     let (_, replayed) = open(&disk);
-    assert_eq!((replayed.base, replayed.entries), ((100, 3), vec![entry(101, 3)]));
+    assert_eq!(
+        (replayed.base, replayed.entries),
+        ((100, 3), vec![entry(101, 3)])
+    );
 }
 
 #[test]
@@ -96,8 +114,17 @@ fn a_crash_at_any_step_loses_nothing_that_was_synced() {
             let synced = script(&disk);
             disk.crash(&mut CrashRng::seed_from_u64(seed));
             let (_, replayed) = open(&disk);
-            assert!(replayed.entries.len() as u64 >= synced, "step {step}, seed {seed}");
-            assert!(replayed.entries.iter().zip(1..).all(|(found, index)| *found == entry(index, 1)));
+            assert!(
+                replayed.entries.len() as u64 >= synced,
+                "step {step}, seed {seed}"
+            );
+            assert!(
+                replayed
+                    .entries
+                    .iter()
+                    .zip(1..)
+                    .all(|(found, index)| *found == entry(index, 1))
+            );
         }
     }
 }
@@ -117,8 +144,13 @@ fn a_flipped_bit_in_what_is_proved_synced_is_an_error_with_its_place() {
         // Anything but the last batch, behind which nothing proves that it was synced.
         let offset = rng.next_u64() % (last - 150);
         assert!(whole.corrupt(&file, offset));
-        let error = DeltaLog::open(Arc::new(whole.clone()), 1 << 20).map(|_| ()).unwrap_err();
-        assert!(matches!(&error, LogError::Corrupt { file: named, .. } if *named == file), "{error}");
+        let error = DeltaLog::open(Arc::new(whole.clone()), 1 << 20)
+            .map(|_| ())
+            .unwrap_err();
+        assert!(
+            matches!(&error, LogError::Corrupt { file: named, .. } if *named == file),
+            "{error}"
+        );
         assert!(whole.corrupt(&file, offset), "flip it back");
     }
 }

@@ -69,26 +69,47 @@ impl Command {
         let mut input = Input(bytes);
         let origin = match input.u8()? {
             0 => None,
-            1 => Some(Origin { server: ServerId(input.u64()?), boot: input.u64()?, sequence: input.u64()? }),
+            1 => Some(Origin {
+                server: ServerId(input.u64()?),
+                boot: input.u64()?,
+                sequence: input.u64()?,
+            }),
             _ => return Err(CommandError("bad origin")),
         };
         let session = match input.u8()? {
             0 => None,
-            1 => Some(Session { client: input.u64()?, sequence: input.u64()? }),
+            1 => Some(Session {
+                client: input.u64()?,
+                sequence: input.u64()?,
+            }),
             _ => return Err(CommandError("bad session")),
         };
         let tag = input.u8()?;
         let key = input.text()?;
         let op = match tag {
             0 => KvOp::Get { key },
-            1 => KvOp::Put { key, value: input.value()? },
+            1 => KvOp::Put {
+                key,
+                value: input.value()?,
+            },
             2 => KvOp::Delete { key },
-            3 => KvOp::Cas { key, from: input.option()?, to: input.value()? },
-            4 => KvOp::Append { key, value: input.value()? },
+            3 => KvOp::Cas {
+                key,
+                from: input.option()?,
+                to: input.value()?,
+            },
+            4 => KvOp::Append {
+                key,
+                value: input.value()?,
+            },
             _ => return Err(CommandError("unknown operation")),
         };
         if input.0.is_empty() {
-            Ok(Self { origin, session, op })
+            Ok(Self {
+                origin,
+                session,
+                op,
+            })
         } else {
             Err(CommandError("bytes left over"))
         }
@@ -116,7 +137,10 @@ pub(super) struct Input<'a>(pub &'a [u8]);
 
 impl<'a> Input<'a> {
     fn take(&mut self, bytes: usize) -> Result<&'a [u8], CommandError> {
-        let (taken, rest) = self.0.split_at_checked(bytes).ok_or(CommandError("ends too early"))?;
+        let (taken, rest) = self
+            .0
+            .split_at_checked(bytes)
+            .ok_or(CommandError("ends too early"))?;
         self.0 = rest;
         Ok(taken)
     }
@@ -126,12 +150,15 @@ impl<'a> Input<'a> {
     }
 
     pub fn u64(&mut self) -> Result<u64, CommandError> {
-        Ok(u64::from_le_bytes(self.take(8)?.try_into().expect("eight bytes")))
+        Ok(u64::from_le_bytes(
+            self.take(8)?.try_into().expect("eight bytes"),
+        ))
     }
 
     pub fn text(&mut self) -> Result<String, CommandError> {
         let len = u32::from_le_bytes(self.take(4)?.try_into().expect("four bytes"));
-        String::from_utf8(self.take(len as usize)?.to_vec()).map_err(|_| CommandError("text is not UTF-8"))
+        String::from_utf8(self.take(len as usize)?.to_vec())
+            .map_err(|_| CommandError("text is not UTF-8"))
     }
 
     pub fn option(&mut self) -> Result<Option<String>, CommandError> {
@@ -155,15 +182,36 @@ mod tests {
     fn every_command_survives_a_round_trip_and_no_cut_one_is_accepted() {
         let ops = [
             KvOp::Get { key: "k".into() },
-            KvOp::Put { key: "k".into(), value: "v".into() },
+            KvOp::Put {
+                key: "k".into(),
+                value: "v".into(),
+            },
             KvOp::Delete { key: String::new() },
-            KvOp::Cas { key: "k".into(), from: None, to: "ä".into() },
-            KvOp::Append { key: "k".into(), value: "1 ".into() },
+            KvOp::Cas {
+                key: "k".into(),
+                from: None,
+                to: "ä".into(),
+            },
+            KvOp::Append {
+                key: "k".into(),
+                value: "1 ".into(),
+            },
         ];
         for op in ops {
-            let origin = Some(Origin { server: ServerId(3), boot: 7, sequence: 9 });
-            let session = Some(Session { client: 1, sequence: 2 });
-            let command = Command { origin, session, op };
+            let origin = Some(Origin {
+                server: ServerId(3),
+                boot: 7,
+                sequence: 9,
+            });
+            let session = Some(Session {
+                client: 1,
+                sequence: 2,
+            });
+            let command = Command {
+                origin,
+                session,
+                op,
+            };
             let bytes = command.encode();
             assert_eq!(Command::decode(&bytes), Ok(command));
             for cut in 0..bytes.len() {

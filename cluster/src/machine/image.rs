@@ -114,15 +114,31 @@ impl Builder {
             SESSION => {
                 let (client, sequence, used) = (input.u64()?, input.u64()?, input.u64()?);
                 let answer = match input.u8()? {
-                    0 => Applied::Done { index: input.u64()? },
-                    1 => Applied::Mismatch { found: input.option()? },
+                    0 => Applied::Done {
+                        index: input.u64()?,
+                    },
+                    1 => Applied::Mismatch {
+                        found: input.option()?,
+                    },
                     _ => Applied::Duplicate,
                 };
-                self.sessions.last.insert(client, Remembered { sequence, used, answer });
+                self.sessions.last.insert(
+                    client,
+                    Remembered {
+                        sequence,
+                        used,
+                        answer,
+                    },
+                );
             }
             ORIGIN => {
-                let (server, boot, floor, count) = (input.u64()?, input.u64()?, input.u64()?, input.u64()?);
-                let mut seen = Seen { boot, floor, ..Seen::default() };
+                let (server, boot, floor, count) =
+                    (input.u64()?, input.u64()?, input.u64()?, input.u64()?);
+                let mut seen = Seen {
+                    boot,
+                    floor,
+                    ..Seen::default()
+                };
                 for _ in 0..count {
                     seen.after.insert(input.u64()?);
                 }
@@ -167,15 +183,41 @@ mod tests {
     fn a_state_survives_a_round_trip_with_sessions_and_origins() {
         let mut machine = Machine::new();
         for n in 1..500u64 {
-            let origin = Some(Origin { server: ServerId(n % 3 + 1), boot: 1, sequence: n });
-            let session = (n % 7 == 0).then_some(Session { client: n % 5, sequence: n });
+            let origin = Some(Origin {
+                server: ServerId(n % 3 + 1),
+                boot: 1,
+                sequence: n,
+            });
+            let session = (n % 7 == 0).then_some(Session {
+                client: n % 5,
+                sequence: n,
+            });
             let op = match n % 4 {
-                0 => KvOp::Append { key: format!("k{}", n % 50), value: format!("{n} ") },
-                1 => KvOp::Cas { key: format!("k{}", n % 50), from: None, to: n.to_string() },
-                2 => KvOp::Delete { key: format!("k{}", n % 50) },
-                _ => KvOp::Put { key: format!("k{}", n % 50), value: n.to_string() },
+                0 => KvOp::Append {
+                    key: format!("k{}", n % 50),
+                    value: format!("{n} "),
+                },
+                1 => KvOp::Cas {
+                    key: format!("k{}", n % 50),
+                    from: None,
+                    to: n.to_string(),
+                },
+                2 => KvOp::Delete {
+                    key: format!("k{}", n % 50),
+                },
+                _ => KvOp::Put {
+                    key: format!("k{}", n % 50),
+                    value: n.to_string(),
+                },
             };
-            machine.apply(n, &Command { origin, session, op });
+            machine.apply(
+                n,
+                &Command {
+                    origin,
+                    session,
+                    op,
+                },
+            );
         }
         let mut records: Vec<Vec<u8>> = Vec::new();
         machine

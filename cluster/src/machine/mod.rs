@@ -50,7 +50,10 @@ pub struct Machine {
 
 impl Machine {
     pub fn new() -> Self {
-        Self { shards: vec![Arc::default(); SHARDS], ..Self::default() }
+        Self {
+            shards: vec![Arc::default(); SHARDS],
+            ..Self::default()
+        }
     }
 
     /// The index of the last applied entry.
@@ -99,9 +102,9 @@ impl Machine {
     /// What a command would give now, without applying it.
     pub fn foresee(&self, index: Index, op: &KvOp) -> Applied {
         match op {
-            KvOp::Cas { key, from, .. } if self.get(key) != from.as_ref() => {
-                Applied::Mismatch { found: self.get(key).cloned() }
-            }
+            KvOp::Cas { key, from, .. } if self.get(key) != from.as_ref() => Applied::Mismatch {
+                found: self.get(key).cloned(),
+            },
             _ => Applied::Done { index },
         }
     }
@@ -165,7 +168,14 @@ mod tests {
     use crate::api::Session;
 
     fn put(key: &str, value: &str) -> Command {
-        Command { origin: None, session: None, op: KvOp::Put { key: key.into(), value: value.into() } }
+        Command {
+            origin: None,
+            session: None,
+            op: KvOp::Put {
+                key: key.into(),
+                value: value.into(),
+            },
+        }
     }
 
     #[test]
@@ -186,10 +196,22 @@ mod tests {
         let cas = |from: Option<&str>| Command {
             origin: None,
             session: None,
-            op: KvOp::Cas { key: "a".into(), from: from.map(Into::into), to: "9".into() },
+            op: KvOp::Cas {
+                key: "a".into(),
+                from: from.map(Into::into),
+                to: "9".into(),
+            },
         };
-        assert_eq!(machine.apply(2, &cas(None)), Applied::Mismatch { found: Some("1".into()) });
-        assert_eq!(machine.apply(3, &cas(Some("1"))), Applied::Done { index: 3 });
+        assert_eq!(
+            machine.apply(2, &cas(None)),
+            Applied::Mismatch {
+                found: Some("1".into())
+            }
+        );
+        assert_eq!(
+            machine.apply(3, &cas(Some("1"))),
+            Applied::Done { index: 3 }
+        );
         assert_eq!(machine.get("a").map(String::as_str), Some("9"));
     }
 
@@ -198,8 +220,14 @@ mod tests {
         let mut machine = Machine::new();
         let append = Command {
             origin: None,
-            session: Some(Session { client: 1, sequence: 1 }),
-            op: KvOp::Append { key: "a".into(), value: "x".into() },
+            session: Some(Session {
+                client: 1,
+                sequence: 1,
+            }),
+            op: KvOp::Append {
+                key: "a".into(),
+                value: "x".into(),
+            },
         };
         assert_eq!(machine.apply(1, &append), Applied::Done { index: 1 });
         assert_eq!(machine.apply(2, &append), Applied::Done { index: 1 });
@@ -211,11 +239,28 @@ mod tests {
         let mut machine = Machine::new();
         machine.apply(1, &put("key", "12345"));
         machine.apply(2, &put("key", "1"));
-        let append = KvOp::Append { key: "key".into(), value: "23".into() };
-        machine.apply(3, &Command { origin: None, session: None, op: append });
+        let append = KvOp::Append {
+            key: "key".into(),
+            value: "23".into(),
+        };
+        machine.apply(
+            3,
+            &Command {
+                origin: None,
+                session: None,
+                op: append,
+            },
+        );
         assert_eq!((machine.keys(), machine.bytes()), (1, 6));
         let delete = KvOp::Delete { key: "key".into() };
-        machine.apply(4, &Command { origin: None, session: None, op: delete });
+        machine.apply(
+            4,
+            &Command {
+                origin: None,
+                session: None,
+                op: delete,
+            },
+        );
         assert_eq!((machine.keys(), machine.bytes()), (0, 0));
     }
 }

@@ -41,11 +41,18 @@ impl Sessions {
     }
 
     pub fn remember(&mut self, session: Session, index: Index, answer: Applied) {
-        let remembered = Remembered { sequence: session.sequence, used: index, answer };
+        let remembered = Remembered {
+            sequence: session.sequence,
+            used: index,
+            answer,
+        };
         self.last.insert(session.client, remembered);
         if self.last.len() > MAX_SESSIONS
-            && let Some(oldest) =
-                self.last.iter().min_by_key(|(_, session)| session.used).map(|(&client, _)| client)
+            && let Some(oldest) = self
+                .last
+                .iter()
+                .min_by_key(|(_, session)| session.used)
+                .map(|(&client, _)| client)
         {
             self.last.remove(&oldest);
         }
@@ -75,7 +82,10 @@ impl Origins {
             return false;
         }
         if origin.boot > seen.boot {
-            *seen = Seen { boot: origin.boot, ..Seen::default() };
+            *seen = Seen {
+                boot: origin.boot,
+                ..Seen::default()
+            };
         }
         if origin.sequence <= seen.floor || !seen.after.insert(origin.sequence) {
             return false;
@@ -97,16 +107,27 @@ mod tests {
     use super::*;
 
     fn origin(boot: u64, sequence: u64) -> Origin {
-        Origin { server: ServerId(1), boot, sequence }
+        Origin {
+            server: ServerId(1),
+            boot,
+            sequence,
+        }
     }
 
     #[test]
     fn a_command_is_admitted_once_in_any_order() {
         let mut origins = Origins::default();
-        let admitted: Vec<bool> =
-            [1, 3, 3, 2, 1, 4].map(|sequence| origins.admit(&origin(1, sequence))).to_vec();
+        let admitted: Vec<bool> = [1, 3, 3, 2, 1, 4]
+            .map(|sequence| origins.admit(&origin(1, sequence)))
+            .to_vec();
         assert_eq!(admitted, [true, true, false, true, false, true]);
-        assert_eq!((origins.seen[&ServerId(1)].floor, origins.seen[&ServerId(1)].after.len()), (4, 0));
+        assert_eq!(
+            (
+                origins.seen[&ServerId(1)].floor,
+                origins.seen[&ServerId(1)].after.len()
+            ),
+            (4, 0)
+        );
     }
 
     #[test]
@@ -121,11 +142,27 @@ mod tests {
     fn the_session_used_longest_ago_is_forgotten_first() {
         let mut sessions = Sessions::default();
         for client in 0..=MAX_SESSIONS as u64 {
-            let session = Session { client, sequence: 1 };
+            let session = Session {
+                client,
+                sequence: 1,
+            };
             sessions.remember(session, client + 1, Applied::Done { index: client + 1 });
         }
         assert_eq!(sessions.last.len(), MAX_SESSIONS);
-        assert_eq!(sessions.answered(&Session { client: 0, sequence: 1 }), None);
-        assert!(sessions.answered(&Session { client: 1, sequence: 1 }).is_some());
+        assert_eq!(
+            sessions.answered(&Session {
+                client: 0,
+                sequence: 1
+            }),
+            None
+        );
+        assert!(
+            sessions
+                .answered(&Session {
+                    client: 1,
+                    sequence: 1
+                })
+                .is_some()
+        );
     }
 }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 impl Raft {
     pub(super) fn tick_election(&mut self) -> Result<(), Impossible> {
         self.ticks_since_election += 1;
-        if self.ticks_since_election < self.timeout || !self.config.members.contains(&self.config.id) {
+        if self.ticks_since_election < self.timeout
+            || !self.config.members.contains(&self.config.id)
+        {
             return Ok(());
         }
         // Ask first whether an election could be won: a server that was away must not depose a leader
@@ -23,7 +25,12 @@ impl Raft {
         let term = if pre { self.term + 1 } else { self.term };
         let (last_index, last_term) = (self.log.last(), self.log.last_term());
         for peer in self.peers() {
-            let message = Message::VoteRequest { term, pre, last_index, last_term };
+            let message = Message::VoteRequest {
+                term,
+                pre,
+                last_index,
+                last_term,
+            };
             if pre {
                 self.ready.send.push((peer, message));
             } else {
@@ -31,7 +38,11 @@ impl Raft {
                 self.promise(peer, message);
             }
         }
-        let own = Message::VoteReply { term, pre, granted: true };
+        let own = Message::VoteReply {
+            term,
+            pre,
+            granted: true,
+        };
         if pre {
             self.receive_vote_reply(self.config.id, term, true, true)
         } else {
@@ -54,7 +65,10 @@ impl Raft {
         self.ticks_since_heartbeat = 0;
         self.reads = read::Reads::default();
         let next = self.log.last() + 1;
-        self.progress = self.peers().map(|peer| (peer, Progress::new(next))).collect();
+        self.progress = self
+            .peers()
+            .map(|peer| (peer, Progress::new(next)))
+            .collect();
         // Entries of earlier terms commit only together with one of this term (Raft, 5.4.2).
         self.append_as_leader(EntryKind::Noop, Arc::from([]))?;
         Ok(())
@@ -96,7 +110,11 @@ impl Raft {
                 Message::VoteRequest { .. } if self.hears_leader() => return false,
                 // These speak of a term that nobody has yet.
                 Message::VoteRequest { pre: true, .. }
-                | Message::VoteReply { pre: true, granted: true, .. } => {}
+                | Message::VoteReply {
+                    pre: true,
+                    granted: true,
+                    ..
+                } => {}
                 Message::Append { .. } | Message::Heartbeat { .. } | Message::Chunk { .. } => {
                     self.set_term(term);
                     self.become_follower(Some(from));
@@ -112,10 +130,20 @@ impl Raft {
             match message {
                 // A leader of an earlier term, or a server that asks for votes in one, learns of this one.
                 Message::Append { .. } | Message::Heartbeat { .. } | Message::Chunk { .. } => {
-                    self.ready.send.push((from, Message::HeartbeatReply { term: self.term, round: 0 }));
+                    self.ready.send.push((
+                        from,
+                        Message::HeartbeatReply {
+                            term: self.term,
+                            round: 0,
+                        },
+                    ));
                 }
                 Message::VoteRequest { pre, .. } => {
-                    let reply = Message::VoteReply { term: self.term, pre: *pre, granted: false };
+                    let reply = Message::VoteReply {
+                        term: self.term,
+                        pre: *pre,
+                        granted: false,
+                    };
                     self.ready.send.push((from, reply));
                 }
                 _ => {}
@@ -144,7 +172,9 @@ impl Raft {
         if pre {
             let granted = term > self.term && up_to_date && !self.hears_leader();
             let term = if granted { term } else { self.term };
-            self.ready.send.push((from, Message::VoteReply { term, pre, granted }));
+            self.ready
+                .send
+                .push((from, Message::VoteReply { term, pre, granted }));
             return;
         }
         let free = self.vote.is_none_or(|vote| vote == from) && self.leader.is_none();
@@ -164,8 +194,11 @@ impl Raft {
         pre: bool,
         granted: bool,
     ) -> Result<(), Impossible> {
-        let (role, asked) =
-            if pre { (Role::PreCandidate, self.term + 1) } else { (Role::Candidate, self.term) };
+        let (role, asked) = if pre {
+            (Role::PreCandidate, self.term + 1)
+        } else {
+            (Role::Candidate, self.term)
+        };
         if self.role != role || (granted && term != asked) {
             return Ok(());
         }
@@ -173,7 +206,11 @@ impl Raft {
         let yes = self.votes.values().filter(|&&granted| granted).count();
         let no = self.votes.len() - yes;
         if yes >= self.quorum() {
-            if pre { self.become_candidate() } else { self.become_leader() }
+            if pre {
+                self.become_candidate()
+            } else {
+                self.become_leader()
+            }
         } else {
             if no >= self.quorum() {
                 self.become_follower(None);
@@ -185,7 +222,11 @@ impl Raft {
     /// A leader that a majority does not answer steps down: its clients must not wait for it, and its
     /// term ends where another's can begin.
     pub(super) fn check_quorum(&mut self) {
-        let active = 1 + self.progress.values().filter(|follower| follower.active).count();
+        let active = 1 + self
+            .progress
+            .values()
+            .filter(|follower| follower.active)
+            .count();
         for follower in self.progress.values_mut() {
             follower.active = false;
         }

@@ -27,10 +27,22 @@ impl Raft {
             }
             prev_index += known;
         } else if self.log.term(prev_index) != Some(prev_term) {
-            let last = self.log.last_not_after(prev_index.saturating_sub(1), prev_term);
+            let last = self
+                .log
+                .last_not_after(prev_index.saturating_sub(1), prev_term);
             let term = self.log.term(last).unwrap_or(0);
-            let result = AppendResult::Conflict { at: prev_index, last, term };
-            self.promise(from, Message::AppendReply { term: self.term, result });
+            let result = AppendResult::Conflict {
+                at: prev_index,
+                last,
+                term,
+            };
+            self.promise(
+                from,
+                Message::AppendReply {
+                    term: self.term,
+                    result,
+                },
+            );
             return Ok(());
         }
         let matched = prev_index + entries.len() as u64;
@@ -60,9 +72,20 @@ impl Raft {
     }
 
     /// Promises that the log agrees up to `matched`, and commits as far as the leader has.
-    fn acknowledge(&mut self, from: ServerId, matched: Index, commit: Index) -> Result<(), Impossible> {
+    fn acknowledge(
+        &mut self,
+        from: ServerId,
+        matched: Index,
+        commit: Index,
+    ) -> Result<(), Impossible> {
         let result = AppendResult::Matched { index: matched };
-        self.promise(from, Message::AppendReply { term: self.term, result });
+        self.promise(
+            from,
+            Message::AppendReply {
+                term: self.term,
+                result,
+            },
+        );
         self.commit_to(commit.min(matched));
         Ok(())
     }
@@ -71,6 +94,12 @@ impl Raft {
         if self.receiving.installing.is_none() {
             self.commit_to(commit);
         }
-        self.ready.send.push((from, Message::HeartbeatReply { term: self.term, round }));
+        self.ready.send.push((
+            from,
+            Message::HeartbeatReply {
+                term: self.term,
+                round,
+            },
+        ));
     }
 }

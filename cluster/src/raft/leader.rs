@@ -28,13 +28,29 @@ impl Raft {
         for (&peer, follower) in &self.progress {
             // A follower must not commit what it may not have.
             let commit = self.log.commit.min(follower.matched);
-            self.ready.send.push((peer, Message::Heartbeat { term: self.term, commit, round }));
+            self.ready.send.push((
+                peer,
+                Message::Heartbeat {
+                    term: self.term,
+                    commit,
+                    round,
+                },
+            ));
         }
     }
 
-    pub(super) fn append_as_leader(&mut self, kind: EntryKind, data: Arc<[u8]>) -> Result<Index, Impossible> {
+    pub(super) fn append_as_leader(
+        &mut self,
+        kind: EntryKind,
+        data: Arc<[u8]>,
+    ) -> Result<Index, Impossible> {
         let index = self.log.last() + 1;
-        let entry = Entry { term: self.term, index, kind, data };
+        let entry = Entry {
+            term: self.term,
+            index,
+            kind,
+            data,
+        };
         self.log.push(entry.clone());
         self.unsaved.push(entry);
         if self.config.members.len() == 1 {
@@ -51,14 +67,19 @@ impl Raft {
         let Some(follower) = self.progress.get_mut(&to) else {
             return;
         };
-        while follower.is_open(self.config.max_inflight_messages, self.config.max_inflight_bytes) {
+        while follower.is_open(
+            self.config.max_inflight_messages,
+            self.config.max_inflight_bytes,
+        ) {
             let prev_index = follower.next - 1;
             let Some(prev_term) = self.log.term(prev_index) else {
                 // What it needs is gone: the image has it (Raft, section 7).
                 self.begin_transfer(to);
                 return;
             };
-            let entries = self.log.read(follower.next, self.log.last(), self.config.max_append_bytes);
+            let entries =
+                self.log
+                    .read(follower.next, self.log.last(), self.config.max_append_bytes);
             let probing = matches!(follower.flow, Flow::Probe { .. });
             if entries.is_empty() && !probing {
                 return;
@@ -67,9 +88,16 @@ impl Raft {
             let bytes = entries.iter().map(|entry| entry.data.len()).sum();
             follower.sent(last, bytes);
             let commit = self.log.commit;
-            self.ready
-                .send
-                .push((to, Message::Append { term: self.term, prev_index, prev_term, entries, commit }));
+            self.ready.send.push((
+                to,
+                Message::Append {
+                    term: self.term,
+                    prev_index,
+                    prev_term,
+                    entries,
+                    commit,
+                },
+            ));
             if probing {
                 return;
             }
@@ -118,7 +146,9 @@ impl Raft {
                 match follower.flow {
                     Flow::Probe { .. } => follower.replicate(),
                     // It reconnects to the log that is still here, whatever brought it there.
-                    Flow::Snapshot { .. } if follower.matched + 1 >= self.log.first() => follower.replicate(),
+                    Flow::Snapshot { .. } if follower.matched + 1 >= self.log.first() => {
+                        follower.replicate()
+                    }
                     _ => {}
                 }
                 if news {
@@ -135,7 +165,9 @@ impl Raft {
                     _ => {}
                 }
                 // Skip in one step what can't agree: entries of terms that the follower does not have.
-                let agree = self.log.last_not_after(last.min(at.saturating_sub(1)), term);
+                let agree = self
+                    .log
+                    .last_not_after(last.min(at.saturating_sub(1)), term);
                 follower.probe();
                 follower.next = (agree + 1).max(follower.matched + 1);
                 self.send_entries(from);
@@ -144,7 +176,11 @@ impl Raft {
         Ok(())
     }
 
-    pub(super) fn receive_heartbeat_reply(&mut self, from: ServerId, round: u64) -> Result<(), Impossible> {
+    pub(super) fn receive_heartbeat_reply(
+        &mut self,
+        from: ServerId,
+        round: u64,
+    ) -> Result<(), Impossible> {
         if self.role != Role::Leader {
             return Ok(());
         }
@@ -168,7 +204,11 @@ impl Raft {
 
     /// Commits what a majority has, if it is of this term (Raft, figure 8).
     pub(super) fn advance_commit(&mut self) -> Result<(), Impossible> {
-        let mut matched: Vec<Index> = self.progress.values().map(|follower| follower.matched).collect();
+        let mut matched: Vec<Index> = self
+            .progress
+            .values()
+            .map(|follower| follower.matched)
+            .collect();
         if self.config.members.contains(&self.config.id) {
             matched.push(self.log.stable);
         }
@@ -182,7 +222,8 @@ impl Raft {
             // Followers learn of it with the next entries, or with a heartbeat at the latest: now, if idle.
             for peer in self.peers() {
                 let idle = self.progress.get(&peer).is_some_and(|follower| {
-                    matches!(follower.flow, Flow::Replicate { .. }) && follower.next > self.log.last()
+                    matches!(follower.flow, Flow::Replicate { .. })
+                        && follower.next > self.log.last()
                 });
                 if idle {
                     self.send_empty(peer);

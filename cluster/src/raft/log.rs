@@ -28,7 +28,10 @@ impl Log {
     ) -> Result<Self, Impossible> {
         for (expected, entry) in (base.0 + 1..).zip(&entries) {
             if entry.index != expected {
-                return Err(Impossible(format!("recovered entry {} where {expected} belongs", entry.index)));
+                return Err(Impossible(format!(
+                    "recovered entry {} where {expected} belongs",
+                    entry.index
+                )));
             }
         }
         let stable = base.0 + entries.len() as u64;
@@ -38,7 +41,14 @@ impl Log {
                 base.0 + 1
             )));
         }
-        Ok(Self { base_index: base.0, base_term: base.1, entries: entries.into(), commit, applied, stable })
+        Ok(Self {
+            base_index: base.0,
+            base_term: base.1,
+            entries: entries.into(),
+            commit,
+            applied,
+            stable,
+        })
     }
 
     pub fn first(&self) -> Index {
@@ -50,14 +60,19 @@ impl Log {
     }
 
     pub fn last_term(&self) -> Term {
-        self.entries.back().map_or(self.base_term, |entry| entry.term)
+        self.entries
+            .back()
+            .map_or(self.base_term, |entry| entry.term)
     }
 
     /// The term at an index, if it is still known.
     pub fn term(&self, index: Index) -> Option<Term> {
         match index.checked_sub(self.base_index)? {
             0 => Some(self.base_term),
-            offset => self.entries.get(offset as usize - 1).map(|entry| entry.term),
+            offset => self
+                .entries
+                .get(offset as usize - 1)
+                .map(|entry| entry.term),
         }
     }
 
@@ -88,7 +103,10 @@ impl Log {
     /// Removes everything from `from` on. What is committed can never be removed.
     pub fn truncate(&mut self, from: Index) -> Result<(), Impossible> {
         if from <= self.commit {
-            return Err(Impossible(format!("entry {from} is committed ({}) and conflicts", self.commit)));
+            return Err(Impossible(format!(
+                "entry {from} is committed ({}) and conflicts",
+                self.commit
+            )));
         }
         self.entries.truncate((from - self.first()) as usize);
         self.stable = self.stable.min(from - 1);
@@ -99,7 +117,10 @@ impl Log {
     pub fn compact(&mut self, to: Index) {
         let to = to.min(self.applied).min(self.stable);
         while self.base_index < to {
-            let entry = self.entries.pop_front().expect("applied entries are in the log");
+            let entry = self
+                .entries
+                .pop_front()
+                .expect("applied entries are in the log");
             self.base_index = entry.index;
             self.base_term = entry.term;
         }

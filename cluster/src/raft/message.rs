@@ -96,7 +96,9 @@ impl Message {
             | Message::HeartbeatReply { term, .. }
             | Message::Chunk { term, .. }
             | Message::ChunkReply { term, .. } => Some(*term),
-            Message::Propose { .. } | Message::ReadIndex { .. } | Message::ReadIndexReply { .. } => None,
+            Message::Propose { .. }
+            | Message::ReadIndex { .. }
+            | Message::ReadIndexReply { .. } => None,
         }
     }
 }

@@ -160,11 +160,17 @@ pub struct Raft {
 
 impl Raft {
     pub fn new(config: Config, restored: Restored) -> Result<Self, Impossible> {
-        let Restored { hard_state, snapshot, base, entries } = restored;
+        let Restored {
+            hard_state,
+            snapshot,
+            base,
+            entries,
+        } = restored;
         let last = base.0 + entries.len() as u64;
         let commit = hard_state.commit.max(snapshot.index).min(last);
         let log = Log::new(base, entries, commit, snapshot.index)?;
-        let rng = Pcg64Mcg::seed_from_u64(config.seed ^ config.id.0.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let rng =
+            Pcg64Mcg::seed_from_u64(config.seed ^ config.id.0.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let mut raft = Self {
             role: Role::Follower,
             term: hard_state.term,
@@ -273,12 +279,25 @@ impl Raft {
             return Ok(());
         }
         match message {
-            Message::VoteRequest { term, pre, last_index, last_term } => {
+            Message::VoteRequest {
+                term,
+                pre,
+                last_index,
+                last_term,
+            } => {
                 self.receive_vote_request(from, term, pre, last_index, last_term);
                 Ok(())
             }
-            Message::VoteReply { term, pre, granted } => self.receive_vote_reply(from, term, pre, granted),
-            Message::Append { prev_index, prev_term, entries, commit, .. } => {
+            Message::VoteReply { term, pre, granted } => {
+                self.receive_vote_reply(from, term, pre, granted)
+            }
+            Message::Append {
+                prev_index,
+                prev_term,
+                entries,
+                commit,
+                ..
+            } => {
                 self.follow(from)?;
                 self.receive_append(from, prev_index, prev_term, entries, commit)
             }
@@ -289,12 +308,28 @@ impl Raft {
                 Ok(())
             }
             Message::HeartbeatReply { round, .. } => self.receive_heartbeat_reply(from, round),
-            Message::Chunk { meta, total, offset, data, .. } => {
+            Message::Chunk {
+                meta,
+                total,
+                offset,
+                data,
+                ..
+            } => {
                 self.follow(from)?;
-                self.receive_chunk(from, Piece { meta, total, offset, data });
+                self.receive_chunk(
+                    from,
+                    Piece {
+                        meta,
+                        total,
+                        offset,
+                        data,
+                    },
+                );
                 Ok(())
             }
-            Message::ChunkReply { index, result, .. } => self.receive_chunk_reply(from, index, result),
+            Message::ChunkReply { index, result, .. } => {
+                self.receive_chunk_reply(from, index, result)
+            }
             Message::Propose { data } => {
                 if self.role == Role::Leader {
                     self.append_as_leader(EntryKind::Command, data)?;
@@ -315,7 +350,9 @@ impl Raft {
     /// A client's command.
     pub fn propose(&mut self, data: Arc<[u8]>) -> Result<Proposed, Impossible> {
         if self.role == Role::Leader {
-            return Ok(Proposed::Appended(self.append_as_leader(EntryKind::Command, data)?));
+            return Ok(Proposed::Appended(
+                self.append_as_leader(EntryKind::Command, data)?,
+            ));
         }
         match self.leader {
             Some(leader) => {
@@ -336,7 +373,9 @@ impl Raft {
                 self.log.stable = self.log.stable.max(index);
             }
         }
-        while let Some((_, to, message)) = self.promised.pop_front_if(|(saved, ..)| *saved <= sequence) {
+        while let Some((_, to, message)) =
+            self.promised.pop_front_if(|(saved, ..)| *saved <= sequence)
+        {
             if to == self.config.id {
                 self.receive(to, message)?;
             } else {
@@ -364,8 +403,15 @@ impl Raft {
 
     /// Puts what was decided since the last batch into one.
     fn batch_up(&mut self) {
-        let promises = self.promised.back().is_some_and(|(sequence, ..)| *sequence == self.next_sequence);
-        if !self.hard_state_changed && self.unsaved.is_empty() && self.unsaved_mark.is_none() && !promises {
+        let promises = self
+            .promised
+            .back()
+            .is_some_and(|(sequence, ..)| *sequence == self.next_sequence);
+        if !self.hard_state_changed
+            && self.unsaved.is_empty()
+            && self.unsaved_mark.is_none()
+            && !promises
+        {
             return;
         }
         let entries = std::mem::take(&mut self.unsaved);
@@ -373,7 +419,11 @@ impl Raft {
         let mark = self.unsaved_mark.take();
         // The commit index is only a hint: it rides along with what must be written anyway.
         let writes = self.hard_state_changed || !entries.is_empty() || mark.is_some();
-        let hard_state = HardState { term: self.term, vote: self.vote, commit: self.log.commit };
+        let hard_state = HardState {
+            term: self.term,
+            vote: self.vote,
+            commit: self.log.commit,
+        };
         self.saving.push_back((self.next_sequence, last));
         self.ready.store = Some(Batch {
             sequence: self.next_sequence,
@@ -402,7 +452,11 @@ impl Raft {
 
     fn peers(&self) -> impl Iterator<Item = ServerId> + use<> {
         let id = self.config.id;
-        self.config.members.clone().into_iter().filter(move |&member| member != id)
+        self.config
+            .members
+            .clone()
+            .into_iter()
+            .filter(move |&member| member != id)
     }
 
     fn quorum(&self) -> usize {

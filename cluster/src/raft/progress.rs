@@ -24,7 +24,12 @@ pub enum Flow {
     /// Known: messages follow each other without waiting, within a window.
     Replicate { inflight: VecDeque<Inflight> },
     /// It needs entries that are gone: an image travels, piece by piece.
-    Snapshot { meta: SnapshotMeta, offset: u64, waiting: bool, idle_ticks: u32 },
+    Snapshot {
+        meta: SnapshotMeta,
+        offset: u64,
+        waiting: bool,
+        idle_ticks: u32,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +40,13 @@ pub struct Inflight {
 
 impl Progress {
     pub fn new(next: Index) -> Self {
-        Self { matched: 0, next, flow: Flow::Probe { waiting: false }, active: true, round: 0 }
+        Self {
+            matched: 0,
+            next,
+            flow: Flow::Probe { waiting: false },
+            active: true,
+            round: 0,
+        }
     }
 
     pub fn probe(&mut self) {
@@ -45,7 +56,9 @@ impl Progress {
 
     pub fn replicate(&mut self) {
         self.next = self.matched + 1;
-        self.flow = Flow::Replicate { inflight: VecDeque::new() };
+        self.flow = Flow::Replicate {
+            inflight: VecDeque::new(),
+        };
     }
 
     /// Whether entries may be sent now.

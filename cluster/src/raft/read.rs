@@ -48,7 +48,11 @@ impl Raft {
             self.reads.early.push((from, id));
             return;
         }
-        let under_way = self.reads.waiting.iter().any(|&(.., round)| round == self.reads.begun);
+        let under_way = self
+            .reads
+            .waiting
+            .iter()
+            .any(|&(.., round)| round == self.reads.begun);
         let round = self.reads.begun + 1;
         self.reads.waiting.push((from, id, self.log.commit, round));
         if !under_way {
@@ -72,18 +76,25 @@ impl Raft {
     }
 
     pub(super) fn confirm_reads(&mut self) {
-        let mut rounds: Vec<u64> = self.progress.values().map(|follower| follower.round).collect();
+        let mut rounds: Vec<u64> = self
+            .progress
+            .values()
+            .map(|follower| follower.round)
+            .collect();
         rounds.push(self.reads.begun);
         rounds.sort_unstable_by(|a, b| b.cmp(a));
         let confirmed = rounds[self.quorum() - 1];
-        let (ready, waiting): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.reads.waiting).into_iter().partition(|&(.., round)| round <= confirmed);
+        let (ready, waiting): (Vec<_>, Vec<_>) = std::mem::take(&mut self.reads.waiting)
+            .into_iter()
+            .partition(|&(.., round)| round <= confirmed);
         self.reads.waiting = waiting;
         for (from, id, index, _) in ready {
             if from == self.config.id {
                 self.ready.reads.push((id, index));
             } else {
-                self.ready.send.push((from, Message::ReadIndexReply { id, index }));
+                self.ready
+                    .send
+                    .push((from, Message::ReadIndexReply { id, index }));
             }
         }
         let next = self.reads.begun + 1;

@@ -32,7 +32,12 @@ impl Raft {
             return;
         }
         let meta = self.snapshot.clone();
-        follower.flow = Flow::Snapshot { meta, offset: 0, waiting: false, idle_ticks: 0 };
+        follower.flow = Flow::Snapshot {
+            meta,
+            offset: 0,
+            waiting: false,
+            idle_ticks: 0,
+        };
         self.request_chunk(to);
     }
 
@@ -41,12 +46,22 @@ impl Raft {
         let Some(follower) = self.progress.get_mut(&to) else {
             return;
         };
-        if let Flow::Snapshot { meta, offset, waiting, idle_ticks } = &mut follower.flow
+        if let Flow::Snapshot {
+            meta,
+            offset,
+            waiting,
+            idle_ticks,
+        } = &mut follower.flow
             && !*waiting
         {
             *waiting = true;
             *idle_ticks = 0;
-            self.ready.chunks.push(ChunkRequest { to, index: meta.index, offset: *offset, bytes });
+            self.ready.chunks.push(ChunkRequest {
+                to,
+                index: meta.index,
+                offset: *offset,
+                bytes,
+            });
         }
     }
 
@@ -56,7 +71,12 @@ impl Raft {
             let Some(follower) = self.progress.get_mut(&peer) else {
                 continue;
             };
-            if let Flow::Snapshot { waiting, idle_ticks, .. } = &mut follower.flow {
+            if let Flow::Snapshot {
+                waiting,
+                idle_ticks,
+                ..
+            } = &mut follower.flow
+            {
                 *idle_ticks += 1;
                 if *idle_ticks >= RESEND_AFTER {
                     *waiting = false;
@@ -68,20 +88,35 @@ impl Raft {
 
     /// The images that followers are being sent: they must stay readable.
     pub fn pinned(&self) -> Vec<Index> {
-        let flows = self.progress.values().filter_map(|follower| match &follower.flow {
-            Flow::Snapshot { meta, .. } => Some(meta.index),
-            _ => None,
-        });
+        let flows = self
+            .progress
+            .values()
+            .filter_map(|follower| match &follower.flow {
+                Flow::Snapshot { meta, .. } => Some(meta.index),
+                _ => None,
+            });
         flows.collect()
     }
 
     /// A piece was read from disk. `None`: that image is gone.
-    pub fn chunk_read(&mut self, to: ServerId, index: Index, offset: u64, piece: Option<(u64, Vec<u8>)>) {
+    pub fn chunk_read(
+        &mut self,
+        to: ServerId,
+        index: Index,
+        offset: u64,
+        piece: Option<(u64, Vec<u8>)>,
+    ) {
         let newest = self.snapshot.clone();
         let Some(follower) = self.progress.get_mut(&to) else {
             return;
         };
-        let Flow::Snapshot { meta, offset: wanted, waiting, .. } = &mut follower.flow else {
+        let Flow::Snapshot {
+            meta,
+            offset: wanted,
+            waiting,
+            ..
+        } = &mut follower.flow
+        else {
             return;
         };
         if meta.index != index || *wanted != offset {
@@ -89,7 +124,13 @@ impl Raft {
         }
         match piece {
             Some((total, data)) => {
-                let chunk = Message::Chunk { term: self.term, meta: meta.clone(), total, offset, data };
+                let chunk = Message::Chunk {
+                    term: self.term,
+                    meta: meta.clone(),
+                    total,
+                    offset,
+                    data,
+                };
                 self.ready.send.push((to, chunk));
             }
             None => {
@@ -116,7 +157,13 @@ impl Raft {
             return Ok(());
         };
         follower.active = true;
-        let Flow::Snapshot { meta, offset, waiting, .. } = &mut follower.flow else {
+        let Flow::Snapshot {
+            meta,
+            offset,
+            waiting,
+            ..
+        } = &mut follower.flow
+        else {
             return Ok(());
         };
         match result {
@@ -147,32 +194,63 @@ impl Raft {
     pub(super) fn receive_chunk(&mut self, from: ServerId, piece: Piece) {
         let index = piece.meta.index;
         if index <= self.log.commit {
-            let result = ChunkResult::Have { commit: self.log.commit };
-            self.promise(from, Message::ChunkReply { term: self.term, index, result });
+            let result = ChunkResult::Have {
+                commit: self.log.commit,
+            };
+            self.promise(
+                from,
+                Message::ChunkReply {
+                    term: self.term,
+                    index,
+                    result,
+                },
+            );
             return;
         }
         if self.receiving.installing.is_some() {
             return;
         }
-        let same = self.receiving.current.as_ref().is_some_and(|(meta, _)| *meta == piece.meta);
+        let same = self
+            .receiving
+            .current
+            .as_ref()
+            .is_some_and(|(meta, _)| *meta == piece.meta);
         if !same {
             // The leader decides which image it sends; an older one may be all that a new leader has. A late
             // piece of another image costs a restart of the transfer at the worst.
             if piece.offset != 0 {
                 let result = ChunkResult::Want { offset: 0 };
-                self.ready.send.push((from, Message::ChunkReply { term: self.term, index, result }));
+                self.ready.send.push((
+                    from,
+                    Message::ChunkReply {
+                        term: self.term,
+                        index,
+                        result,
+                    },
+                ));
                 return;
             }
             self.receiving.current = Some((piece.meta.clone(), 0));
             self.receiving.staging = None;
         }
-        let staged = self.receiving.current.as_ref().map_or(0, |(_, staged)| *staged);
+        let staged = self
+            .receiving
+            .current
+            .as_ref()
+            .map_or(0, |(_, staged)| *staged);
         if self.receiving.staging.is_some() {
             return;
         }
         if piece.offset != staged {
             let result = ChunkResult::Want { offset: staged };
-            self.ready.send.push((from, Message::ChunkReply { term: self.term, index, result }));
+            self.ready.send.push((
+                from,
+                Message::ChunkReply {
+                    term: self.term,
+                    index,
+                    result,
+                },
+            ));
             return;
         }
         self.receiving.staging = Some((from, piece.offset));
@@ -194,7 +272,14 @@ impl Raft {
             self.receiving.installing = Some(meta.clone());
         } else if let Some(from) = from {
             let result = ChunkResult::Want { offset: staged };
-            self.ready.send.push((from, Message::ChunkReply { term: self.term, index, result }));
+            self.ready.send.push((
+                from,
+                Message::ChunkReply {
+                    term: self.term,
+                    index,
+                    result,
+                },
+            ));
         }
     }
 
@@ -219,8 +304,17 @@ impl Raft {
             self.snapshot = meta.clone();
         }
         if let Some(leader) = self.leader.filter(|_| self.role == Role::Follower) {
-            let result = ChunkResult::Have { commit: self.log.commit };
-            self.promise(leader, Message::ChunkReply { term: self.term, index: meta.index, result });
+            let result = ChunkResult::Have {
+                commit: self.log.commit,
+            };
+            self.promise(
+                leader,
+                Message::ChunkReply {
+                    term: self.term,
+                    index: meta.index,
+                    result,
+                },
+            );
         }
     }
 

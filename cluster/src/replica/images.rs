@@ -30,7 +30,10 @@ impl Images {
             last_ms: 0,
             bytes_since: 0,
             status: InstallStatus::default(),
-            checkpoint: CheckpointStatus { index, ..CheckpointStatus::default() },
+            checkpoint: CheckpointStatus {
+                index,
+                ..CheckpointStatus::default()
+            },
         }
     }
 
@@ -51,8 +54,15 @@ impl Replica {
         let due = self.images.wanted
             || reached(trigger.entries, applied - self.images.last_index)
             || reached(trigger.bytes, self.images.bytes_since)
-            || reached(trigger.millis, self.now_ms.saturating_sub(self.images.last_ms));
-        if !due || self.images.writing || self.images.installing || applied <= self.images.checkpoint.index {
+            || reached(
+                trigger.millis,
+                self.now_ms.saturating_sub(self.images.last_ms),
+            );
+        if !due
+            || self.images.writing
+            || self.images.installing
+            || applied <= self.images.checkpoint.index
+        {
             return;
         }
         let Some(term) = self.raft.term_at(applied) else {
@@ -61,10 +71,18 @@ impl Replica {
         self.images.wanted = false;
         self.images.writing = true;
         self.images.began(applied, self.now_ms);
-        let meta = SnapshotMeta { index: applied, term, members: self.raft.members().clone() };
+        let meta = SnapshotMeta {
+            index: applied,
+            term,
+            members: self.raft.members().clone(),
+        };
         // The state at exactly this index: nothing is applied between the decision and the capture.
         let image = Box::new(self.machine.clone());
-        self.effects.push(Effect::WriteCheckpoint { meta, image, keep: self.raft.pinned() });
+        self.effects.push(Effect::WriteCheckpoint {
+            meta,
+            image,
+            keep: self.raft.pinned(),
+        });
     }
 
     pub(super) fn checkpoint_written(&mut self, meta: SnapshotMeta, bytes: u64, millis: f64) {
@@ -77,7 +95,9 @@ impl Replica {
         // Only now is the log before it superfluous.
         let compact_to = meta.index.saturating_sub(self.config.trailing);
         self.raft.checkpointed(meta, compact_to);
-        self.effects.push(Effect::TruncateLog { first: self.raft.first_index() });
+        self.effects.push(Effect::TruncateLog {
+            first: self.raft.first_index(),
+        });
     }
 
     pub(super) fn begin_install_if_whole(&mut self) {
@@ -91,10 +111,18 @@ impl Replica {
         }
     }
 
-    pub(super) fn image_installed(&mut self, meta: SnapshotMeta, machine: Machine) -> Result<(), Impossible> {
+    pub(super) fn image_installed(
+        &mut self,
+        meta: SnapshotMeta,
+        machine: Machine,
+    ) -> Result<(), Impossible> {
         self.images.installing = false;
         if machine.applied() != meta.index {
-            return Err(Impossible(format!("the image of {} has applied {}", meta.index, machine.applied())));
+            return Err(Impossible(format!(
+                "the image of {} has applied {}",
+                meta.index,
+                machine.applied()
+            )));
         }
         if meta.index > self.machine.applied() {
             self.machine = machine;
@@ -104,7 +132,9 @@ impl Replica {
         self.images.status.installed_total += 1;
         self.images.checkpoint.index = self.images.checkpoint.index.max(meta.index);
         self.raft.installed(meta);
-        self.effects.push(Effect::TruncateLog { first: self.raft.first_index() });
+        self.effects.push(Effect::TruncateLog {
+            first: self.raft.first_index(),
+        });
         Ok(())
     }
 }

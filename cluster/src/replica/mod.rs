@@ -200,15 +200,24 @@ impl Replica {
             }
             Input::Request { ticket, request } => self.take_request(ticket, request)?,
             Input::Stored { sequence } => self.raft.stored(sequence)?,
-            Input::CheckpointWritten { meta, bytes, millis } => self.checkpoint_written(meta, bytes, millis),
+            Input::CheckpointWritten {
+                meta,
+                bytes,
+                millis,
+            } => self.checkpoint_written(meta, bytes, millis),
             Input::Checkpoint => self.images.wanted = true,
             Input::ChunkRead { request, piece } => {
                 if piece.is_some() && request.offset == 0 {
                     self.images.status.sent += 1;
                 }
-                self.raft.chunk_read(request.to, request.index, request.offset, piece);
+                self.raft
+                    .chunk_read(request.to, request.index, request.offset, piece);
             }
-            Input::Staged { index, staged, total } => self.raft.staged(index, staged, total),
+            Input::Staged {
+                index,
+                staged,
+                total,
+            } => self.raft.staged(index, staged, total),
             Input::Installed { meta, machine } => self.image_installed(meta, *machine)?,
             Input::InstallFailed { .. } => {
                 self.images.installing = false;
@@ -227,7 +236,12 @@ impl Replica {
         if let Some(batch) = ready.store {
             self.effects.push(Effect::Store(batch));
         }
-        self.effects.extend(ready.send.into_iter().map(|(to, message)| Effect::Send { to, message }));
+        self.effects.extend(
+            ready
+                .send
+                .into_iter()
+                .map(|(to, message)| Effect::Send { to, message }),
+        );
         for entry in ready.apply {
             self.images.count(entry.data.len() as u64);
             match entry.kind {
@@ -249,7 +263,8 @@ impl Replica {
             self.admit_read(id, index);
         }
         self.answer_reads();
-        self.effects.extend(ready.chunks.into_iter().map(Effect::ReadChunk));
+        self.effects
+            .extend(ready.chunks.into_iter().map(Effect::ReadChunk));
         for piece in ready.stage {
             self.images.status.bytes_received += piece.data.len() as u64;
             self.effects.push(Effect::Stage(piece));
@@ -275,7 +290,10 @@ impl Replica {
 
     /// Commands applied since the last call, without duplicates.
     pub fn take_applied(&mut self) -> Vec<(Index, Command)> {
-        self.applied_log.as_mut().map(std::mem::take).unwrap_or_default()
+        self.applied_log
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
     }
 }
 

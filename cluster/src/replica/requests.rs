@@ -35,8 +35,15 @@ impl Requests {
 }
 
 impl Replica {
-    pub(super) fn take_request(&mut self, ticket: Ticket, request: Request) -> Result<(), Impossible> {
-        let timeout_ms = request.timeout_ms.unwrap_or(MAX_TIMEOUT_MS).min(MAX_TIMEOUT_MS);
+    pub(super) fn take_request(
+        &mut self,
+        ticket: Ticket,
+        request: Request,
+    ) -> Result<(), Impossible> {
+        let timeout_ms = request
+            .timeout_ms
+            .unwrap_or(MAX_TIMEOUT_MS)
+            .min(MAX_TIMEOUT_MS);
         let deadline_ms = self.now_ms + timeout_ms;
         self.requests.sequence += 1;
         let sequence = self.requests.sequence;
@@ -46,14 +53,29 @@ impl Replica {
                     self.answer_read(ticket, &key);
                 } else if self.raft.read(self.read_id(sequence)) {
                     let id = self.read_id(sequence);
-                    self.requests.reads.insert(id, Pending { ticket, deadline_ms, key });
+                    self.requests.reads.insert(
+                        id,
+                        Pending {
+                            ticket,
+                            deadline_ms,
+                            key,
+                        },
+                    );
                 } else {
                     self.refuse(ticket);
                 }
             }
             op => {
-                let origin = Origin { server: self.raft.id(), boot: self.boot, sequence };
-                let command = Command { origin: Some(origin), session: request.session, op };
+                let origin = Origin {
+                    server: self.raft.id(),
+                    boot: self.boot,
+                    sequence,
+                };
+                let command = Command {
+                    origin: Some(origin),
+                    session: request.session,
+                    op,
+                };
                 let proposed = self.raft.propose(command.encode().into())?;
                 match proposed {
                     Proposed::NoLeader => self.refuse(ticket),
@@ -62,7 +84,11 @@ impl Replica {
                         self.answer(ticket, result(&foreseen));
                     }
                     Proposed::Appended(_) | Proposed::Forwarded => {
-                        let pending = Pending { ticket, deadline_ms, key: String::new() };
+                        let pending = Pending {
+                            ticket,
+                            deadline_ms,
+                            key: String::new(),
+                        };
                         self.requests.writes.insert(sequence, pending);
                     }
                 }
@@ -91,7 +117,11 @@ impl Replica {
 
     pub(super) fn admit_read(&mut self, id: u64, index: Index) {
         if let Some(pending) = self.requests.reads.remove(&id) {
-            self.requests.admitted.entry(index).or_default().push(pending);
+            self.requests
+                .admitted
+                .entry(index)
+                .or_default()
+                .push(pending);
         }
     }
 
@@ -115,18 +145,32 @@ impl Replica {
     pub(super) fn expire_requests(&mut self) {
         let now_ms = self.now_ms;
         let late = |pending: &Pending| pending.deadline_ms <= now_ms;
-        let writes: Vec<_> = self.requests.writes.extract_if(.., |_, pending| late(pending)).collect();
-        let reads: Vec<_> = self.requests.reads.extract_if(.., |_, pending| late(pending)).collect();
+        let writes: Vec<_> = self
+            .requests
+            .writes
+            .extract_if(.., |_, pending| late(pending))
+            .collect();
+        let reads: Vec<_> = self
+            .requests
+            .reads
+            .extract_if(.., |_, pending| late(pending))
+            .collect();
         let mut admitted = Vec::new();
         for waiting in self.requests.admitted.values_mut() {
             admitted.extend(waiting.extract_if(.., |pending| late(pending)));
         }
-        self.requests.admitted.retain(|_, waiting| !waiting.is_empty());
+        self.requests
+            .admitted
+            .retain(|_, waiting| !waiting.is_empty());
         for (_, pending) in writes {
             let error = self.error("timeout", false, "not committed in time; it may yet be");
             self.answer(pending.ticket, Err(error));
         }
-        for pending in reads.into_iter().map(|(_, pending)| pending).chain(admitted) {
+        for pending in reads
+            .into_iter()
+            .map(|(_, pending)| pending)
+            .chain(admitted)
+        {
             let error = self.error("timeout", true, "no leader confirmed the read in time");
             self.answer(pending.ticket, Err(error));
         }
@@ -139,7 +183,12 @@ impl Replica {
 
     fn error(&self, code: &str, definite: bool, message: &str) -> ApiError {
         let leader = self.raft.leader().map(|leader| leader.to_string());
-        ApiError { code: code.into(), definite, message: message.into(), leader }
+        ApiError {
+            code: code.into(),
+            definite,
+            message: message.into(),
+            leader,
+        }
     }
 
     fn answer(&mut self, ticket: Ticket, result: Result<Answer, ApiError>) {
@@ -149,7 +198,10 @@ impl Replica {
 
 fn result(applied: &Applied) -> Result<Answer, ApiError> {
     match applied {
-        Applied::Done { index } => Ok(Answer { value: None, index: *index }),
+        Applied::Done { index } => Ok(Answer {
+            value: None,
+            index: *index,
+        }),
         Applied::Mismatch { found } => Err(ApiError {
             code: "cas-mismatch".into(),
             definite: true,
@@ -162,8 +214,9 @@ fn result(applied: &Applied) -> Result<Answer, ApiError> {
         Applied::Duplicate => Err(ApiError {
             code: "superseded".into(),
             definite: false,
-            message: "the session has gone on to a later request; this one may have been applied before"
-                .into(),
+            message:
+                "the session has gone on to a later request; this one may have been applied before"
+                    .into(),
             leader: None,
         }),
     }

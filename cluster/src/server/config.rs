@@ -80,10 +80,18 @@ impl Config {
 pub fn peers(text: &str) -> Result<BTreeMap<ServerId, String>, String> {
     let mut peers = BTreeMap::new();
     for peer in text.split(',').filter(|peer| !peer.is_empty()) {
-        let (id, addr) = peer.split_once('=').ok_or_else(|| format!("{peer:?}: expected ID=HOST:PORT"))?;
-        let id: u64 =
-            id.parse().ok().filter(|&id| id > 0).ok_or_else(|| format!("{id:?} is no server id"))?;
-        if addr.rsplit_once(':').is_none_or(|(host, port)| host.is_empty() || port.parse::<u16>().is_err()) {
+        let (id, addr) = peer
+            .split_once('=')
+            .ok_or_else(|| format!("{peer:?}: expected ID=HOST:PORT"))?;
+        let id: u64 = id
+            .parse()
+            .ok()
+            .filter(|&id| id > 0)
+            .ok_or_else(|| format!("{id:?} is no server id"))?;
+        if addr
+            .rsplit_once(':')
+            .is_none_or(|(host, port)| host.is_empty() || port.parse::<u16>().is_err())
+        {
             return Err(format!("{addr:?}: expected HOST:PORT"));
         }
         if peers.insert(ServerId(id), addr.to_owned()).is_some() {
@@ -95,7 +103,9 @@ pub fn peers(text: &str) -> Result<BTreeMap<ServerId, String>, String> {
 
 /// Parses a duration with its unit: `50ms`, `2s`, `1m`.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let factor = match unit {
         "ms" => 1,
@@ -104,8 +114,11 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         "h" => 3_600_000,
         _ => 0,
     };
-    let millis =
-        number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor)).filter(|_| factor > 0);
+    let millis = number
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(factor))
+        .filter(|_| factor > 0);
     millis
         .map(Duration::from_millis)
         .ok_or_else(|| format!("{text:?} is no duration; write for example 50ms or 2s"))
@@ -113,7 +126,9 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 
 /// Parses a size with its unit: `64MiB`, `4KiB`, `1000B`.
 pub fn size(text: &str) -> Result<u64, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let factor: u64 = match unit {
         "B" => 1,
@@ -122,8 +137,11 @@ pub fn size(text: &str) -> Result<u64, String> {
         "GiB" => 1 << 30,
         _ => 0,
     };
-    let bytes =
-        number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor)).filter(|_| factor > 0);
+    let bytes = number
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(factor))
+        .filter(|_| factor > 0);
     bytes.ok_or_else(|| format!("{text:?} is no size; write for example 64MiB"))
 }
 
@@ -135,7 +153,9 @@ impl FromStr for SyncPolicy {
             None if text == "always" => Ok(SyncPolicy::Always),
             None if text == "never" => Ok(SyncPolicy::Never),
             Some(("interval", span)) => duration(span).map(SyncPolicy::Interval),
-            _ => Err(format!("{text:?}: expected always, interval=DURATION or never")),
+            _ => Err(format!(
+                "{text:?}: expected always, interval=DURATION or never"
+            )),
         }
     }
 }
@@ -152,7 +172,10 @@ mod tests {
         assert_eq!(duration("50ms"), Ok(Duration::from_millis(50)));
         assert!(duration("50").is_err() && size("64").is_err());
         assert_eq!(size("64MiB"), Ok(64 << 20));
-        assert_eq!("interval=50ms".parse(), Ok(SyncPolicy::Interval(Duration::from_millis(50))));
+        assert_eq!(
+            "interval=50ms".parse(),
+            Ok(SyncPolicy::Interval(Duration::from_millis(50)))
+        );
         assert!("sometimes".parse::<SyncPolicy>().is_err());
     }
 }

@@ -111,7 +111,11 @@ impl Core {
         match job {
             Job::Input(input) => {
                 if let Input::InstallFailed { meta, why } = &input {
-                    tracing::warn!(index = meta.index, why, "the image from the leader was refused");
+                    tracing::warn!(
+                        index = meta.index,
+                        why,
+                        "the image from the leader was refused"
+                    );
                 }
                 self.step(input)
             }
@@ -137,7 +141,9 @@ impl Core {
                         let _ = reply.send(result);
                     }
                 }
-                Effect::WriteCheckpoint { meta, image, keep } => self.doors.images.write(meta, image, keep),
+                Effect::WriteCheckpoint { meta, image, keep } => {
+                    self.doors.images.write(meta, image, keep)
+                }
                 Effect::ReadChunk(request) => self.doors.images.read(request),
                 Effect::Stage(piece) => self.doors.images.stage(piece),
                 Effect::Install { meta } => {
@@ -153,6 +159,7 @@ impl Core {
         if self.joined_ms.is_none() && self.replica.has_joined() {
             self.joined_ms = Some(millis(self.started));
         }
-        self.shared.publish(self.replica.status(), self.installed_before, self.joined_ms);
+        self.shared
+            .publish(self.replica.status(), self.installed_before, self.joined_ms);
     }
 }

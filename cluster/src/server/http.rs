@@ -35,7 +35,11 @@ struct Door {
 }
 
 pub async fn serve(listener: TcpListener, shared: Arc<Shared>, jobs: Sender<Job>) {
-    let door = Door { shared, jobs, waiting: Arc::default() };
+    let door = Door {
+        shared,
+        jobs,
+        waiting: Arc::default(),
+    };
     let router = Router::new()
         .route("/v1/kv", post(kv))
         .route("/status", get(status))
@@ -61,15 +65,27 @@ async fn kv(State(door): State<Door>, body: axum::body::Bytes) -> Response {
         return refuse(StatusCode::PAYLOAD_TOO_LARGE, "too-large", what);
     }
     if !door.shared.is_ready() {
-        return refuse(StatusCode::SERVICE_UNAVAILABLE, "not-ready", "the server is still loading its state");
+        return refuse(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "not-ready",
+            "the server is still loading its state",
+        );
     }
     if door.waiting.fetch_add(1, Ordering::Relaxed) >= MAX_WAITING {
         door.waiting.fetch_sub(1, Ordering::Relaxed);
-        return refuse(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "too many requests are waiting");
+        return refuse(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "overloaded",
+            "too many requests are waiting",
+        );
     }
     let (reply, answer) = oneshot::channel();
     let sent = door.jobs.send(Job::Request { request, reply }).is_ok();
-    let answer = if sent { tokio::time::timeout(LAST_RESORT, answer).await.ok() } else { None };
+    let answer = if sent {
+        tokio::time::timeout(LAST_RESORT, answer).await.ok()
+    } else {
+        None
+    };
     door.waiting.fetch_sub(1, Ordering::Relaxed);
     match answer {
         Some(Ok(Ok(answer))) => Json(answer).into_response(),
@@ -83,8 +99,12 @@ async fn kv(State(door): State<Door>, body: axum::body::Bytes) -> Response {
         }
         _ => {
             let message = "the server is stopping or stuck; the operation may take effect";
-            let error =
-                ApiError { code: "no-answer".into(), definite: false, message: message.into(), leader: None };
+            let error = ApiError {
+                code: "no-answer".into(),
+                definite: false,
+                message: message.into(),
+                leader: None,
+            };
             (StatusCode::GATEWAY_TIMEOUT, Json(error)).into_response()
         }
     }
@@ -107,7 +127,12 @@ fn too_large(op: &KvOp) -> Option<&'static str> {
 
 /// A refusal before anything happened.
 fn refuse(status: StatusCode, code: &str, message: &str) -> Response {
-    let error = ApiError { code: code.into(), definite: true, message: message.into(), leader: None };
+    let error = ApiError {
+        code: code.into(),
+        definite: true,
+        message: message.into(),
+        leader: None,
+    };
     (status, Json(error)).into_response()
 }
 
@@ -126,26 +151,74 @@ async fn metrics(State(door): State<Door>) -> String {
     let status = door.shared.status();
     let gauges = [
         ("strata_term", "current term", status.term as f64),
-        ("strata_is_leader", "1 if this server leads", f64::from(u8::from(status.role == "leader"))),
-        ("strata_commit_index", "last committed log index", status.commit as f64),
-        ("strata_applied_index", "last applied log index", status.applied as f64),
-        ("strata_first_index", "first log index that is kept", status.first_index as f64),
-        ("strata_last_index", "last log index", status.last_index as f64),
+        (
+            "strata_is_leader",
+            "1 if this server leads",
+            f64::from(u8::from(status.role == "leader")),
+        ),
+        (
+            "strata_commit_index",
+            "last committed log index",
+            status.commit as f64,
+        ),
+        (
+            "strata_applied_index",
+            "last applied log index",
+            status.applied as f64,
+        ),
+        (
+            "strata_first_index",
+            "first log index that is kept",
+            status.first_index as f64,
+        ),
+        (
+            "strata_last_index",
+            "last log index",
+            status.last_index as f64,
+        ),
         ("strata_keys", "keys held", status.keys as f64),
-        ("strata_checkpoint_index", "log index of the newest checkpoint", status.checkpoint.index as f64),
-        ("strata_checkpoint_bytes", "size of the newest checkpoint", status.checkpoint.bytes as f64),
-        ("strata_checkpoint_last_ms", "duration of the last checkpoint", status.checkpoint.last_duration_ms),
-        ("strata_requests_waiting", "requests under way", door.waiting.load(Ordering::Relaxed) as f64),
-        ("strata_uptime_ms", "time since the start", status.uptime_ms as f64),
+        (
+            "strata_checkpoint_index",
+            "log index of the newest checkpoint",
+            status.checkpoint.index as f64,
+        ),
+        (
+            "strata_checkpoint_bytes",
+            "size of the newest checkpoint",
+            status.checkpoint.bytes as f64,
+        ),
+        (
+            "strata_checkpoint_last_ms",
+            "duration of the last checkpoint",
+            status.checkpoint.last_duration_ms,
+        ),
+        (
+            "strata_requests_waiting",
+            "requests under way",
+            door.waiting.load(Ordering::Relaxed) as f64,
+        ),
+        (
+            "strata_uptime_ms",
+            "time since the start",
+            status.uptime_ms as f64,
+        ),
     ];
     let counters = [
-        ("strata_checkpoints_total", "checkpoints written", status.checkpoint.written as f64),
+        (
+            "strata_checkpoints_total",
+            "checkpoints written",
+            status.checkpoint.written as f64,
+        ),
         (
             "strata_snapshots_installed_total",
             "images installed from leaders",
             status.install.installed as f64,
         ),
-        ("strata_snapshots_sent_total", "images begun to be sent", status.install.sent as f64),
+        (
+            "strata_snapshots_sent_total",
+            "images begun to be sent",
+            status.install.sent as f64,
+        ),
         (
             "strata_snapshot_received_bytes_total",
             "image bytes received",
@@ -156,7 +229,10 @@ async fn metrics(State(door): State<Door>) -> String {
     for (kind, metrics) in [("gauge", &gauges[..]), ("counter", &counters[..])] {
         for (name, help, value) in metrics {
             // Writing to a String cannot fail.
-            let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n");
+            let _ = write!(
+                text,
+                "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n"
+            );
         }
     }
     for (phase, ms) in &status.recovery.phases_ms {

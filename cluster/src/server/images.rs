@@ -15,7 +15,11 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
 
 enum Work {
-    Write { meta: SnapshotMeta, image: Box<Machine>, keep: Vec<Index> },
+    Write {
+        meta: SnapshotMeta,
+        image: Box<Machine>,
+        keep: Vec<Index>,
+    },
     Stage(Piece),
     Install(SnapshotMeta),
 }
@@ -54,16 +58,28 @@ pub fn start(
     let (reads, read_queue) = channel();
     let spawn = |name: &str, run: Box<dyn FnOnce() -> Result<(), CheckpointError> + Send>| {
         let fatal = fatal.clone();
-        let thread = std::thread::Builder::new().name(name.into()).spawn(move || {
-            if let Err(error) = run() {
-                let _ = fatal.send(Err(ServerError::Stopped(format!("a checkpoint failed: {error}"))));
-            }
-        });
-        thread.map(|_| ()).map_err(ServerError::io(format!("{name} thread")))
+        let thread = std::thread::Builder::new()
+            .name(name.into())
+            .spawn(move || {
+                if let Err(error) = run() {
+                    let _ = fatal.send(Err(ServerError::Stopped(format!(
+                        "a checkpoint failed: {error}"
+                    ))));
+                }
+            });
+        thread
+            .map(|_| ())
+            .map_err(ServerError::io(format!("{name} thread")))
     };
     let answers = jobs.clone();
-    spawn("images", Box::new(move || write(checkpoints, &queue, &answers)))?;
-    spawn("chunks", Box::new(move || read(disk.as_ref(), &read_queue, &jobs)))?;
+    spawn(
+        "images",
+        Box::new(move || write(checkpoints, &queue, &answers)),
+    )?;
+    spawn(
+        "chunks",
+        Box::new(move || read(disk.as_ref(), &read_queue, &jobs)),
+    )?;
     Ok(Images { work, reads })
 }
 
@@ -77,17 +93,31 @@ fn write(
             Work::Write { meta, image, keep } => {
                 let began = Instant::now();
                 let bytes = checkpoints.write(&meta, &image, &keep)?;
-                Input::CheckpointWritten { meta, bytes, millis: millis(began) }
+                Input::CheckpointWritten {
+                    meta,
+                    bytes,
+                    millis: millis(began),
+                }
             }
             Work::Stage(piece) => {
                 let staged = checkpoints.stage(&piece.meta, piece.offset, &piece.data)?;
-                Input::Staged { index: piece.meta.index, staged, total: piece.total }
+                Input::Staged {
+                    index: piece.meta.index,
+                    staged,
+                    total: piece.total,
+                }
             }
             Work::Install(meta) => match checkpoints.install(&meta) {
-                Ok(machine) => Input::Installed { meta, machine: Box::new(machine) },
+                Ok(machine) => Input::Installed {
+                    meta,
+                    machine: Box::new(machine),
+                },
                 Err(error @ CheckpointError::Io { .. }) => return Err(error),
                 // Not an image: the leader will be asked again.
-                Err(error) => Input::InstallFailed { meta, why: error.to_string() },
+                Err(error) => Input::InstallFailed {
+                    meta,
+                    why: error.to_string(),
+                },
             },
         };
         if jobs.send(Job::Input(input)).is_err() {
@@ -97,10 +127,17 @@ fn write(
     Ok(())
 }
 
-fn read(disk: &dyn Disk, queue: &Receiver<ChunkRequest>, jobs: &Sender<Job>) -> Result<(), CheckpointError> {
+fn read(
+    disk: &dyn Disk,
+    queue: &Receiver<ChunkRequest>,
+    jobs: &Sender<Job>,
+) -> Result<(), CheckpointError> {
     for request in queue {
         let piece = Checkpoints::read(disk, request.index, request.offset, request.bytes)?;
-        if jobs.send(Job::Input(Input::ChunkRead { request, piece })).is_err() {
+        if jobs
+            .send(Job::Input(Input::ChunkRead { request, piece }))
+            .is_err()
+        {
             return Ok(());
         }
     }

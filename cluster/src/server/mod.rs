@@ -29,9 +29,15 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
     #[error("{what}: {source}")]
-    Io { what: String, source: std::io::Error },
+    Io {
+        what: String,
+        source: std::io::Error,
+    },
     #[error("data folder {dir}: {source}")]
-    Store { dir: String, source: store::StoreError },
+    Store {
+        dir: String,
+        source: store::StoreError,
+    },
     #[error(transparent)]
     Impossible(#[from] crate::raft::Impossible),
     #[error("{0}")]
@@ -59,10 +65,16 @@ pub fn run(config: Config) -> Result<(), ServerError> {
     // Clients may ask for the status from now on.
     let client_listener = runtime
         .block_on(tokio::net::TcpListener::bind(config.client_listen))
-        .map_err(ServerError::io(format!("client address {}", config.client_listen)))?;
+        .map_err(ServerError::io(format!(
+            "client address {}",
+            config.client_listen
+        )))?;
     let peer_listener = runtime
         .block_on(tokio::net::TcpListener::bind(config.peer_listen))
-        .map_err(ServerError::io(format!("peer address {}", config.peer_listen)))?;
+        .map_err(ServerError::io(format!(
+            "peer address {}",
+            config.peer_listen
+        )))?;
     runtime.spawn(http::serve(client_listener, shared.clone(), jobs.clone()));
 
     let recovered = recover(&config, &shared)?;
@@ -70,7 +82,13 @@ pub fn run(config: Config) -> Result<(), ServerError> {
     let peers = peers::start(runtime.handle(), &config, peer_listener, jobs.clone());
     let log = storage::start(log, config.sync, jobs.clone(), fatal.clone())?;
     let images = images::start(checkpoints, disk, jobs.clone(), fatal.clone())?;
-    core::start(replica, queue, core::Doors { peers, log, images }, shared.clone(), fatal.clone())?;
+    core::start(
+        replica,
+        queue,
+        core::Doors { peers, log, images },
+        shared.clone(),
+        fatal.clone(),
+    )?;
 
     stop_on_signals(&runtime, config.exit_with_stdin, fatal);
     let outcome = failed.recv().unwrap_or(Ok(()));
@@ -84,19 +102,30 @@ pub fn run(config: Config) -> Result<(), ServerError> {
     outcome
 }
 
-type Parts = (Replica, crate::log::DeltaLog, crate::checkpoint::Checkpoints, Arc<dyn Disk>);
+type Parts = (
+    Replica,
+    crate::log::DeltaLog,
+    crate::checkpoint::Checkpoints,
+    Arc<dyn Disk>,
+);
 
 /// Comes back from the data folder, phase by phase.
 fn recover(config: &Config, shared: &Shared) -> Result<Parts, ServerError> {
     let dir = config.data.display().to_string();
-    let failed = |source| ServerError::Store { dir: dir.clone(), source };
-    let real = RealDisk::open(&config.data).map_err(ServerError::io(format!("data folder {dir}")))?;
+    let failed = |source| ServerError::Store {
+        dir: dir.clone(),
+        source,
+    };
+    let real =
+        RealDisk::open(&config.data).map_err(ServerError::io(format!("data folder {dir}")))?;
     let disk: Arc<dyn Disk> = match config.disk {
         config::DiskKind::Direct => Arc::new(real),
         config::DiskKind::PowerLoss => Arc::new(PowerLossDisk::new(real)),
     };
     let started = Instant::now();
-    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis() as u64);
+    let now_ms = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |now| now.as_millis() as u64);
     let opened = store::open(disk.clone(), config.segment_bytes, now_ms).map_err(failed)?;
     shared.phase_done("open", started, "load");
     let started = Instant::now();
@@ -105,9 +134,19 @@ fn recover(config: &Config, shared: &Shared) -> Result<Parts, ServerError> {
     let started = Instant::now();
     let installed_total = recovered.checkpoints.manifest().installed_total;
     let checkpoint = recovered.restored.snapshot.index;
-    let replica = Replica::new(config.replica(), recovered.restored, recovered.machine, recovered.boot)?;
+    let replica = Replica::new(
+        config.replica(),
+        recovered.restored,
+        recovered.machine,
+        recovered.boot,
+    )?;
     shared.phase_done("replay", started, "join");
-    shared.recovered(checkpoint, replica.replayed(), recovered.torn_bytes, installed_total);
+    shared.recovered(
+        checkpoint,
+        replica.replayed(),
+        recovered.torn_bytes,
+        installed_total,
+    );
     tracing::info!(
         checkpoint,
         replayed = replica.replayed(),
@@ -126,8 +165,10 @@ fn stop_on_signals(
     use tokio::signal::unix::{SignalKind, signal};
     let signals = stop.clone();
     runtime.spawn(async move {
-        let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-        else {
+        let (Ok(mut term), Ok(mut int)) = (
+            signal(SignalKind::terminate()),
+            signal(SignalKind::interrupt()),
+        ) else {
             return;
         };
         tokio::select! {

@@ -145,7 +145,10 @@ async fn receive(stream: TcpStream, id: ServerId, jobs: Sender<Job>) -> io::Resu
     }
     loop {
         let message = wire::read(&mut stream).await?;
-        if jobs.send(Job::Input(Input::Message { from, message })).is_err() {
+        if jobs
+            .send(Job::Input(Input::Message { from, message }))
+            .is_err()
+        {
             return Ok(());
         }
     }

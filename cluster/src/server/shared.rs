@@ -18,11 +18,16 @@ impl Shared {
             phase: "open".into(),
             ..Status::default()
         };
-        Self { started: Instant::now(), status: Mutex::new(status) }
+        Self {
+            started: Instant::now(),
+            status: Mutex::new(status),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Status> {
-        self.status.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.status
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     pub fn status(&self) -> Status {
@@ -38,7 +43,10 @@ impl Shared {
 
     pub fn phase_done(&self, phase: &str, began: Instant, next: &str) {
         let mut status = self.lock();
-        status.recovery.phases_ms.insert(phase.to_owned(), millis(began));
+        status
+            .recovery
+            .phases_ms
+            .insert(phase.to_owned(), millis(began));
         status.phase = next.to_owned();
     }
 
@@ -51,7 +59,12 @@ impl Shared {
     ) {
         let mut status = self.lock();
         let phases_ms = std::mem::take(&mut status.recovery.phases_ms);
-        status.recovery = RecoveryStatus { phases_ms, checkpoint_index, replayed_entries, torn_bytes };
+        status.recovery = RecoveryStatus {
+            phases_ms,
+            checkpoint_index,
+            replayed_entries,
+            torn_bytes,
+        };
         status.install.installed_total = installed_total;
     }
 

@@ -43,10 +43,15 @@ pub fn start(
     let (sender, queue) = channel();
     let run = move || {
         if let Err(error) = write(log, policy, &queue, &jobs) {
-            let _ = fatal.send(Err(ServerError::Stopped(format!("the log can't be written: {error}"))));
+            let _ = fatal.send(Err(ServerError::Stopped(format!(
+                "the log can't be written: {error}"
+            ))));
         }
     };
-    std::thread::Builder::new().name("log".into()).spawn(run).map_err(ServerError::io("log thread"))?;
+    std::thread::Builder::new()
+        .name("log".into())
+        .spawn(run)
+        .map_err(ServerError::io("log thread"))?;
     Ok(Storage(sender))
 }
 
@@ -109,5 +114,7 @@ fn write(
 }
 
 fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis() as u64)
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |now| now.as_millis() as u64)
 }

@@ -27,9 +27,15 @@ pub async fn read_hello(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<(Se
     let mut magic = [0; 8];
     stream.read_exact(&mut magic).await?;
     if &magic != MAGIC {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "not a strata peer of this version"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "not a strata peer of this version",
+        ));
     }
-    Ok((ServerId(stream.read_u64_le().await?), ServerId(stream.read_u64_le().await?)))
+    Ok((
+        ServerId(stream.read_u64_le().await?),
+        ServerId(stream.read_u64_le().await?),
+    ))
 }
 
 /// Appends a frame to `out`.
@@ -44,7 +50,10 @@ pub fn encode(message: &Message, out: &mut Vec<u8>) {
 }
 
 pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Message> {
-    let (len, crc) = (stream.read_u32_le().await? as usize, stream.read_u32_le().await?);
+    let (len, crc) = (
+        stream.read_u32_le().await? as usize,
+        stream.read_u32_le().await?,
+    );
     let broken = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
     if len > MAX_FRAME {
         return Err(broken("the frame is too long"));
@@ -64,16 +73,28 @@ mod tests {
 
     #[tokio::test]
     async fn frames_survive_a_round_trip_and_a_flipped_bit_is_noticed() {
-        let entry =
-            Entry { term: 1, index: 2, kind: EntryKind::Command, data: std::sync::Arc::from(*b"data") };
-        let message =
-            Message::Append { term: 3, prev_index: 1, prev_term: 1, entries: vec![entry], commit: 1 };
+        let entry = Entry {
+            term: 1,
+            index: 2,
+            kind: EntryKind::Command,
+            data: std::sync::Arc::from(*b"data"),
+        };
+        let message = Message::Append {
+            term: 3,
+            prev_index: 1,
+            prev_term: 1,
+            entries: vec![entry],
+            commit: 1,
+        };
         let mut bytes = Vec::new();
         encode(&message, &mut bytes);
         encode(&Message::ReadIndex { id: 7 }, &mut bytes);
         let mut stream = bytes.as_slice();
         assert_eq!(read(&mut stream).await.unwrap(), message);
-        assert_eq!(read(&mut stream).await.unwrap(), Message::ReadIndex { id: 7 });
+        assert_eq!(
+            read(&mut stream).await.unwrap(),
+            Message::ReadIndex { id: 7 }
+        );
         bytes[12] ^= 1;
         assert!(read(&mut bytes.as_slice()).await.is_err());
     }

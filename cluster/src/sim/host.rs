@@ -60,13 +60,24 @@ impl Host {
                 max_inflight_bytes: 4_096,
                 chunk_bytes: CHUNK_BYTES,
             },
-            checkpoint: Trigger { entries: Some(options.checkpoint_entries), ..Trigger::default() },
+            checkpoint: Trigger {
+                entries: Some(options.checkpoint_entries),
+                ..Trigger::default()
+            },
             trailing: options.trailing,
             reads: Reads::Linearizable,
             ack: options.weakness.ack(),
         };
         let sync = options.weakness != Weakness::SyncNever;
-        Self { config, disk: SimDisk::new(), replica: None, log: None, checkpoints: None, life: 0, sync }
+        Self {
+            config,
+            disk: SimDisk::new(),
+            replica: None,
+            log: None,
+            checkpoints: None,
+            life: 0,
+            sync,
+        }
     }
 
     /// Starts the replica from what is on disk; returns the bytes of a torn tail.
@@ -77,7 +88,12 @@ impl Host {
         self.checkpoints = Some(recovered.checkpoints);
         let mut config = self.config.clone();
         config.raft.seed ^= self.life << 32;
-        let mut replica = Replica::new(config, recovered.restored, recovered.machine, recovered.boot)?;
+        let mut replica = Replica::new(
+            config,
+            recovered.restored,
+            recovered.machine,
+            recovered.boot,
+        )?;
         replica.record_applied();
         self.replica = Some(replica);
         Ok(recovered.torn_bytes)
@@ -102,7 +118,10 @@ impl Host {
             // The sync ends now: a crash before this moment loses what was appended, or a part of it.
             log.sync().map_err(StoreError::from)?;
         }
-        let replica = self.replica.as_mut().expect("only a running host is stepped");
+        let replica = self
+            .replica
+            .as_mut()
+            .expect("only a running host is stepped");
         let effects = replica.step(input)?;
         let mut outcome = Outcome::default();
         for effect in effects {
@@ -113,18 +132,36 @@ impl Host {
 
     fn carry_out(&mut self, effect: Effect, outcome: &mut Outcome) -> Result<(), HostError> {
         let log = self.log.as_mut().expect("a running host has a log");
-        let checkpoints = self.checkpoints.as_mut().expect("a running host has checkpoints");
+        let checkpoints = self
+            .checkpoints
+            .as_mut()
+            .expect("a running host has checkpoints");
         match effect {
             Effect::Send { to, message } => outcome.send.push((to, message)),
             Effect::Answer { ticket, result } => outcome.answers.push((ticket, result)),
             Effect::Store(batch) => {
-                log.append(batch.mark, &batch.entries, batch.hard_state, 0).map_err(StoreError::from)?;
-                outcome.later.push((2, Input::Stored { sequence: batch.sequence }));
+                log.append(batch.mark, &batch.entries, batch.hard_state, 0)
+                    .map_err(StoreError::from)?;
+                outcome.later.push((
+                    2,
+                    Input::Stored {
+                        sequence: batch.sequence,
+                    },
+                ));
             }
             Effect::WriteCheckpoint { meta, image, keep } => {
-                let bytes = checkpoints.write(&meta, &image, &keep).map_err(StoreError::from)?;
+                let bytes = checkpoints
+                    .write(&meta, &image, &keep)
+                    .map_err(StoreError::from)?;
                 outcome.coverage.checkpoints += 1;
-                outcome.later.push((30, Input::CheckpointWritten { meta, bytes, millis: 30.0 }));
+                outcome.later.push((
+                    30,
+                    Input::CheckpointWritten {
+                        meta,
+                        bytes,
+                        millis: 30.0,
+                    },
+                ));
             }
             Effect::TruncateLog { first } => {
                 let before = log.segments();
@@ -132,15 +169,24 @@ impl Host {
                 outcome.coverage.truncations += u64::from(log.segments() < before);
             }
             Effect::ReadChunk(request) => {
-                let piece = Checkpoints::read(&self.disk, request.index, request.offset, request.bytes);
+                let piece =
+                    Checkpoints::read(&self.disk, request.index, request.offset, request.bytes);
                 let piece = piece.map_err(StoreError::from)?;
                 outcome.later.push((1, Input::ChunkRead { request, piece }));
             }
             Effect::Stage(piece) => {
-                let staged =
-                    checkpoints.stage(&piece.meta, piece.offset, &piece.data).map_err(StoreError::from)?;
+                let staged = checkpoints
+                    .stage(&piece.meta, piece.offset, &piece.data)
+                    .map_err(StoreError::from)?;
                 let (index, total) = (piece.meta.index, piece.total);
-                outcome.later.push((1, Input::Staged { index, staged, total }));
+                outcome.later.push((
+                    1,
+                    Input::Staged {
+                        index,
+                        staged,
+                        total,
+                    },
+                ));
             }
             Effect::Install { meta } => {
                 let machine = Box::new(checkpoints.install(&meta).map_err(StoreError::from)?);

@@ -78,10 +78,13 @@ impl Invariants {
             // Election safety: at most one leader in a term.
             let leader = *self.leaders.entry(term).or_insert(id);
             if leader != id {
-                return Err(Violation(format!("{leader} and {id} both lead term {term}")));
+                return Err(Violation(format!(
+                    "{leader} and {id} both lead term {term}"
+                )));
             }
             // Leader completeness: it has every entry that was committed in earlier terms.
-            if let Some((&index, &committed)) = self.committed.range(raft.first_index()..).next_back()
+            if let Some((&index, &committed)) =
+                self.committed.range(raft.first_index()..).next_back()
                 && committed < term
                 && raft.term_at(index) != Some(committed)
             {
@@ -117,13 +120,18 @@ impl Invariants {
     }
 
     /// After everything was healed: all servers hold the same state, and in it every acknowledged write.
-    pub fn check_final<'a>(&self, machines: impl Iterator<Item = &'a Machine>) -> Result<(), Violation> {
+    pub fn check_final<'a>(
+        &self,
+        machines: impl Iterator<Item = &'a Machine>,
+    ) -> Result<(), Violation> {
         let machines: Vec<&Machine> = machines.collect();
         if machines.len() as u64 != self.servers {
             return Err(Violation("not every server came back".into()));
         }
         if machines.windows(2).any(|pair| pair[0] != pair[1]) {
-            return Err(Violation("servers that applied the same entries hold different states".into()));
+            return Err(Violation(
+                "servers that applied the same entries hold different states".into(),
+            ));
         }
         let Some(machine) = machines.first() else {
             return Ok(());
@@ -134,13 +142,21 @@ impl Invariants {
                 _ => continue,
             };
             let found = machine.get(key).map_or("", String::as_str);
-            match found.split_inclusive(' ').filter(|part| part == value).count() {
+            match found
+                .split_inclusive(' ')
+                .filter(|part| part == value)
+                .count()
+            {
                 1 => {}
                 0 => {
-                    return Err(Violation(format!("acknowledged write {ticket} of {key} is lost")));
+                    return Err(Violation(format!(
+                        "acknowledged write {ticket} of {key} is lost"
+                    )));
                 }
                 times => {
-                    return Err(Violation(format!("write {ticket} of {key} took effect {times} times")));
+                    return Err(Violation(format!(
+                        "write {ticket} of {key} took effect {times} times"
+                    )));
                 }
             }
         }

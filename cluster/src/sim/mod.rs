@@ -151,7 +151,10 @@ pub fn run(seed: u64, options: &Options) -> Report {
 impl World {
     fn new(seed: u64, options: Options) -> Self {
         let members: BTreeSet<ServerId> = (1..=options.servers).map(ServerId).collect();
-        let hosts = members.iter().map(|&id| (id, Host::new(id, members.clone(), seed, &options))).collect();
+        let hosts = members
+            .iter()
+            .map(|&id| (id, Host::new(id, members.clone(), seed, &options)))
+            .collect();
         Self {
             rng: Pcg64Mcg::seed_from_u64(seed),
             now_ms: 0,
@@ -160,7 +163,10 @@ impl World {
             hosts,
             cut: BTreeSet::new(),
             invariants: Invariants::new(options.servers),
-            report: Report { seed, ..Report::default() },
+            report: Report {
+                seed,
+                ..Report::default()
+            },
             healed: false,
             writes: 0,
             options,
@@ -178,12 +184,20 @@ impl World {
         self.heal()?;
         let target = self.invariants.acknowledged() + 10;
         let end = self.now_ms + self.options.heal_ms;
-        self.until(end, move |world| world.invariants.acknowledged() >= target && world.agree())?;
+        self.until(end, move |world| {
+            world.invariants.acknowledged() >= target && world.agree()
+        })?;
         if self.invariants.acknowledged() < target || !self.agree() {
-            return Err(Violation(format!("no progress after everything was healed: {}", self.describe())));
+            return Err(Violation(format!(
+                "no progress after everything was healed: {}",
+                self.describe()
+            )));
         }
-        let machines =
-            self.hosts.values().filter_map(|host| host.replica.as_ref()).map(|replica| replica.machine());
+        let machines = self
+            .hosts
+            .values()
+            .filter_map(|host| host.replica.as_ref())
+            .map(|replica| replica.machine());
         self.invariants.check_final(machines)
     }
 
@@ -215,7 +229,12 @@ impl World {
                 }
                 self.schedule(TICK_MS, Event::Tick(id));
             }
-            Event::Deliver { from, to, message, link } => {
+            Event::Deliver {
+                from,
+                to,
+                message,
+                link,
+            } => {
                 // A message dies with the process at either end, as its connection would.
                 if self.link(from, to) == link
                     && !self.cut.contains(&(from, to))
@@ -262,11 +281,22 @@ impl World {
         self.writes += 1;
         let (ticket, value) = (self.writes, format!("{} ", self.writes));
         let op = match self.writes % 3 {
-            0 => KvOp::Append { key: format!("list{}", self.writes % 7), value },
-            _ => KvOp::Put { key: format!("key{}", self.writes), value },
+            0 => KvOp::Append {
+                key: format!("list{}", self.writes % 7),
+                value,
+            },
+            _ => KvOp::Put {
+                key: format!("key{}", self.writes),
+                value,
+            },
         };
         self.invariants.invoked(ticket, op.clone());
-        let request = Request { op, session: None, stale: false, timeout_ms: Some(2_000) };
+        let request = Request {
+            op,
+            session: None,
+            stale: false,
+            timeout_ms: Some(2_000),
+        };
         self.step(id, Input::Request { ticket, request })
     }
 
@@ -294,8 +324,11 @@ impl World {
                 self.partition(4_000);
             }
             3 => {
-                let side: BTreeSet<ServerId> =
-                    ids.iter().copied().filter(|_| self.rng.next_u64().is_multiple_of(2)).collect();
+                let side: BTreeSet<ServerId> = ids
+                    .iter()
+                    .copied()
+                    .filter(|_| self.rng.next_u64().is_multiple_of(2))
+                    .collect();
                 for &from in &ids {
                     for &to in &ids {
                         if side.contains(&from) != side.contains(&to) {
@@ -344,7 +377,9 @@ impl World {
 
     fn start(&mut self, id: ServerId) -> Result<(), Violation> {
         let host = self.hosts.get_mut(&id).expect("a member");
-        let torn = host.start().map_err(|error| Violation(format!("{id} did not come back: {error}")))?;
+        let torn = host
+            .start()
+            .map_err(|error| Violation(format!("{id} did not come back: {error}")))?;
         self.report.coverage.torn_tails += u64::from(torn > 0);
         self.note(&[3, id.0]);
         let first_start = self.hosts[&id].life == 1;
@@ -358,7 +393,9 @@ impl World {
     /// One step of a replica, its effects, and the invariants after it.
     fn step(&mut self, id: ServerId, input: Input) -> Result<(), Violation> {
         let host = self.hosts.get_mut(&id).expect("a member");
-        let outcome = host.step(input).map_err(|error| Violation(format!("{id} stopped: {error}")))?;
+        let outcome = host
+            .step(input)
+            .map_err(|error| Violation(format!("{id} stopped: {error}")))?;
         let life = host.life;
         self.report.coverage.add(&outcome.coverage);
         for (to, message) in outcome.send {
@@ -366,7 +403,14 @@ impl World {
         }
         for (delay_ms, input) in outcome.later {
             let delay = delay_ms + self.random(8);
-            self.schedule(delay, Event::Done { to: id, life, input: Box::new(input) });
+            self.schedule(
+                delay,
+                Event::Done {
+                    to: id,
+                    life,
+                    input: Box::new(input),
+                },
+            );
         }
         for (ticket, result) in outcome.answers {
             self.note(&[4, ticket, u64::from(result.is_ok())]);
@@ -398,7 +442,15 @@ impl World {
         for _ in 0..copies {
             let slow = faulty && self.random(100) < 5;
             let delay = 1 + self.random(if slow { 400 } else { 8 });
-            self.schedule(delay, Event::Deliver { from, to, message: message.clone(), link });
+            self.schedule(
+                delay,
+                Event::Deliver {
+                    from,
+                    to,
+                    message: message.clone(),
+                    link,
+                },
+            );
         }
     }
 
@@ -412,7 +464,11 @@ impl World {
         let applied: BTreeSet<Option<u64>> = self
             .hosts
             .values()
-            .map(|host| host.replica.as_ref().map(|replica| replica.machine().applied()))
+            .map(|host| {
+                host.replica
+                    .as_ref()
+                    .map(|replica| replica.machine().applied())
+            })
             .collect();
         applied.len() == 1 && !applied.contains(&None)
     }
@@ -454,13 +510,19 @@ impl World {
 
     fn note(&mut self, words: &[u64]) {
         for word in words.iter().chain([&self.now_ms]) {
-            self.report.trace = (self.report.trace ^ word).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(7);
+            self.report.trace = (self.report.trace ^ word)
+                .wrapping_mul(0x0000_0100_0000_01b3)
+                .rotate_left(7);
         }
     }
 }
 
 impl Weakness {
     fn ack(self) -> Ack {
-        if self == Weakness::AckBeforeReplication { Ack::Leader } else { Ack::Quorum }
+        if self == Weakness::AckBeforeReplication {
+            Ack::Leader
+        } else {
+            Ack::Quorum
+        }
     }
 }
