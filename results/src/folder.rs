@@ -225,8 +225,9 @@ impl Folder {
     pub fn write_plots(&self, plots: &Plots) -> Result<()> {
         let folder = self.plots();
         fs::create_dir_all(&folder).map_err(io_error("create", &folder))?;
-        for (name, svg) in plots.files() {
-            replace(&folder.join(format!("{name}.svg")), svg.as_bytes())?;
+        for picture in plots.pictures() {
+            let path = folder.join(format!("{}.svg", picture.name));
+            replace(&path, picture.document().as_bytes())?;
         }
         Ok(())
     }

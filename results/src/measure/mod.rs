@@ -14,10 +14,13 @@ mod rpo;
 mod rto;
 mod steady;
 
+pub(crate) use availability::served;
 pub use availability::{Availability, Lane, Outage, Outages};
 pub use faults::{FaultLife, FaultSummary, lives};
 pub use gates::{Gate, overall, overall_reason};
 pub use latency::Latency;
+pub(crate) use latency::completions;
+pub(crate) use quantiles::nearest_rank;
 pub use quantiles::{Distribution, Quantiles};
 pub use rpo::Rpo;
 pub use rto::{KindRto, Recovery, Rto, RtoReport};

@@ -1,23 +1,76 @@
-//! Pictures as SVG, drawn from binned data, never from single operations.
+//! Pictures as SVG, drawn with plotters from binned data, never from single operations. [`canvas`]
+//! holds what they share: size, fonts, the colours by role, the bands of the faults.
+//!
+//! Every picture follows the reader's light or dark scheme: colours are classes, and the style that
+//! gives them their values is in each file and once in the report.
+
+mod availability;
+mod canvas;
+mod latency;
+mod recovery;
+mod strips;
+mod throughput;
 
 use crate::measure::Results;
 use crate::recorded::Recorded;
 
-/// The pictures of a run, each a whole SVG document.
+pub use canvas::STYLE;
+use canvas::{Bands, Timescale};
+
+/// The pictures of a run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plots {
-    files: Vec<(String, String)>,
+    /// Over the time of the run, one above the other on the same scale.
+    pub timeline: Vec<Picture>,
+    /// The recoveries of all faults; `None` when no fault took effect.
+    pub recoveries: Option<Picture>,
+    /// One for each fault that took effect, by its number.
+    pub recovery: Vec<(u32, Picture)>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Picture {
+    /// File name without its ending.
+    pub name: String,
+    /// What the picture shows, in a line.
+    pub title: String,
+    svg: String,
 }
 
 impl Plots {
-    /// Name without ending, and SVG text.
-    pub fn files(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.files
-            .iter()
-            .map(|(name, svg)| (name.as_str(), svg.as_str()))
+    pub fn pictures(&self) -> impl Iterator<Item = &Picture> {
+        let each = self.recovery.iter().map(|(_, picture)| picture);
+        self.timeline.iter().chain(&self.recoveries).chain(each)
     }
 }
 
-pub fn draw(_recorded: &Recorded, _results: &Results) -> Plots {
-    Plots::default()
+impl Picture {
+    /// For a page that has [`STYLE`].
+    pub fn inline(&self) -> &str {
+        &self.svg
+    }
+
+    /// A document of its own.
+    pub fn document(&self) -> String {
+        let style = format!("<style>{STYLE}svg{{background:var(--page)}}</style>");
+        match self.svg.find('>') {
+            None => String::new(),
+            Some(end) => format!("{}{style}{}\n", &self.svg[..=end], &self.svg[end + 1..]),
+        }
+    }
+}
+
+pub fn draw(recorded: &Recorded, results: &Results) -> Plots {
+    let scale = Timescale::of(recorded);
+    let bands = Bands::of(recorded);
+    Plots {
+        timeline: vec![
+            strips::draw(recorded, &scale, &bands),
+            latency::draw(recorded, &scale, &bands),
+            throughput::draw(recorded, &scale, &bands),
+            availability::draw(recorded, &scale, &bands),
+        ],
+        recoveries: recovery::overview(results),
+        recovery: recovery::each(results),
+    }
 }
