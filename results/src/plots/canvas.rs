@@ -132,8 +132,7 @@ fn finish(text: &str, title: &str) -> String {
     let title = maud::html! { (title) }.into_string();
     format!(
         "<svg viewBox=\"{}\" class=\"plot\" role=\"img\" aria-label=\"{title}\" \
-         font-family=\"system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif\" \
-         xmlns=\"http://www.w3.org/2000/svg\"><title>{title}</title>{body}",
+         font-family=\"system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif\"><title>{title}</title>{body}",
         view.unwrap_or("0 0 1 1")
     )
 }

@@ -52,11 +52,12 @@ impl Picture {
 
     /// A document of its own.
     pub fn document(&self) -> String {
-        let style = format!("<style>{STYLE}svg{{background:var(--page)}}</style>");
-        match self.svg.find('>') {
-            None => String::new(),
-            Some(end) => format!("{}{style}{}\n", &self.svg[..=end], &self.svg[end + 1..]),
-        }
+        let rest = self.svg.strip_prefix("<svg").unwrap_or(&self.svg);
+        let (root, body) = rest.split_once('>').unwrap_or((rest, ""));
+        format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\"{root}>\
+             <style>{STYLE}svg{{background:var(--page)}}</style>{body}\n"
+        )
     }
 }
 
