@@ -4,7 +4,7 @@
 use crate::measure::{Distribution, FaultSummary, KindRto, Results};
 use checker::Validity;
 use tabled::builder::Builder;
-use tabled::settings::object::{Columns, Object, Rows};
+use tabled::settings::object::Columns;
 use tabled::settings::{Alignment, Modify, Padding, Style};
 
 /// The whole summary: verdict, figures, recovery by kind of fault, and what was not in order.
@@ -98,15 +98,16 @@ fn figures(results: &Results) -> String {
     let service = &results.availability.service;
     rows.push_record([
         "available".to_owned(),
-        match service.ratio {
+        match service.up_ratio.zip(service.ratio) {
             None => "not measured: no probes".to_owned(),
-            Some(ratio) => format!(
-                "{} of {} probes served; {} outages, longest {}, together {}",
-                percent(ratio),
-                count(service.probes),
+            Some((up, served)) => format!(
+                "{} of the time; {} outages, longest {}, together {}; {} of {} probes served",
+                percent(up),
                 service.outages.count,
                 duration(service.outages.longest_ms),
-                duration(service.outages.total_ms)
+                duration(service.outages.total_ms),
+                percent(served),
+                count(service.probes),
             ),
         },
     ]);
@@ -137,11 +138,11 @@ fn recovery(results: &Results) -> String {
         "recovery after",
         "faults",
         "due",
-        "first success",
+        "first success p50",
         "max",
-        "first write",
-        "steady",
-        "rejoin",
+        "first write p50",
+        "steady p50",
+        "rejoin p50",
         "max",
     ]);
     let p50 = |d: &Distribution| results.restored(d.p50_ms);
@@ -154,16 +155,16 @@ fn recovery(results: &Results) -> String {
             p50(&kind.first_success),
             max(&kind.first_success),
             p50(&kind.first_write),
-            p50(&kind.steady),
-            p50(&kind.rejoin),
-            max(&kind.rejoin),
+            optional(kind.steady.p50_ms),
+            results.sampled(kind.rejoin.p50_ms),
+            results.sampled(kind.rejoin.max_ms),
         ]);
     };
     for (name, kind) in &results.rto.by_kind {
         row(name, kind, kind.first_success.n + kind.censored);
     }
     row("all", &results.rto.all, results.rto.due);
-    grid(rows)
+    grid(rows, 1)
 }
 
 /// Recovery fault by fault.
@@ -193,7 +194,7 @@ pub fn faults(results: &Results) -> String {
         cells.extend(rto_cells(results, fault));
         rows.push_record(cells);
     }
-    grid(rows)
+    grid(rows, 4)
 }
 
 /// First success on kept and on new connections, first write, steady, rejoin.
@@ -209,8 +210,8 @@ pub(crate) fn rto_cells(results: &Results, fault: &FaultSummary) -> [String; 5] 
         cell("first_success_kept", rto.first_success_kept_ms),
         cell("first_success_new", rto.first_success_new_ms),
         cell("first_write", rto.first_write_ms),
-        rto.steady_ms.map_or("-".to_owned(), duration),
-        rto.rejoin_ms.map_or("-".to_owned(), duration),
+        optional(rto.steady_ms),
+        results.sampled(rto.rejoin_ms),
     ]
 }
 
@@ -227,12 +228,13 @@ fn complaints(results: &Results) -> String {
     text
 }
 
-fn grid(rows: Builder) -> String {
+/// A table without lines: the first `names` columns hold names, the others numbers.
+fn grid(rows: Builder, names: usize) -> String {
     let mut table = rows.build();
     table
         .with(Style::empty())
         .with(Padding::new(0, 2, 0, 0))
-        .with(Modify::new(Columns::new(1..).intersect(Rows::new(0..))).with(Alignment::right()))
+        .with(Modify::new(Columns::new(names..)).with(Alignment::right()))
         .with(Modify::new(Columns::first()).with(Padding::new(2, 2, 0, 0)));
     lines(&table.to_string())
 }
@@ -250,16 +252,28 @@ impl Results {
         self.marks.load_end.saturating_sub(self.marks.load_start) as f64 / 1e9
     }
 
-    /// A time until clients were served: under the resolution it is only known to be shorter.
+    /// A time until clients were served: under the probe interval it is only known to be shorter.
     pub(crate) fn restored(&self, value_ms: Option<f64>) -> String {
-        match value_ms {
-            None => "-".to_owned(),
-            Some(value) if value < self.rto.resolution_ms => {
-                format!("< {}", duration(self.rto.resolution_ms))
-            }
-            Some(value) => duration(value),
-        }
+        known_to(self.rto.resolution_ms, value_ms)
     }
+
+    /// A time taken from the status samples.
+    pub(crate) fn sampled(&self, value_ms: Option<f64>) -> String {
+        known_to(self.rto.sample_resolution_ms, value_ms)
+    }
+}
+
+fn known_to(resolution_ms: f64, value_ms: Option<f64>) -> String {
+    match value_ms {
+        None => "-".to_owned(),
+        Some(value) if value < resolution_ms => format!("< {}", duration(resolution_ms)),
+        Some(value) => duration(value),
+    }
+}
+
+/// A time, or a dash where there is none.
+pub(crate) fn optional(ms: Option<f64>) -> String {
+    ms.map_or("-".to_owned(), duration)
 }
 
 /// Milliseconds for a reader: three digits that matter.
@@ -279,7 +293,7 @@ pub fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

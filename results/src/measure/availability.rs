@@ -33,6 +33,8 @@ pub struct Lane {
     pub served: u64,
     /// Served of all; null without probes.
     pub ratio: Option<f64>,
+    /// Share of the time that was no outage; null without probes.
+    pub up_ratio: Option<f64>,
     pub outages: Outages,
 }
 
@@ -96,11 +98,19 @@ pub(crate) fn in_load(recorded: &Recorded) -> impl Iterator<Item = &Probe> {
 fn lane(probes: &[&Probe], method: &Method) -> Lane {
     let in_time = probes.iter().filter(|probe| served(probe, method)).count() as u64;
     let total = probes.len() as u64;
+    let outages = outages(probes, method);
+    let intended = || probes.iter().map(|probe| probe.intended);
+    let span = intended()
+        .max()
+        .zip(intended().min())
+        .map(|(last, first)| last - first + method.probe_interval);
+    let share = |part: f64, whole: f64| (part / whole * 1e6).round() / 1e6;
     Lane {
         probes: total,
         served: in_time,
-        ratio: (total > 0).then(|| (in_time as f64 / total as f64 * 1e6).round() / 1e6),
-        outages: outages(probes, method),
+        ratio: (total > 0).then(|| share(in_time as f64, total as f64)),
+        up_ratio: span.map(|span| 1.0 - share(outages.total_ms.min(ms(span)), ms(span))),
+        outages,
     }
 }
 

@@ -49,16 +49,24 @@ pub fn overall_reason(
         return "no checker judged the run".into();
     }
     let effective = faults.iter().filter(|fault| fault.effective).count();
-    let plural = |n: usize| if n == 1 { "" } else { "s" };
-    format!(
-        "{} check{} passed through {effective} fault{}, each shown to have taken effect",
-        verdicts.len(),
-        plural(verdicts.len()),
-        plural(effective)
-    )
+    let checks = counted(verdicts.len(), "check");
+    match effective {
+        0 => format!("{checks} passed; no fault was injected"),
+        1 => format!("{checks} passed through 1 fault, shown to have taken effect"),
+        n => format!("{checks} passed through {n} faults, each shown to have taken effect"),
+    }
 }
 
-pub(super) fn gates(recorded: &Recorded, lives: &[FaultLife], ops: &Ops) -> BTreeMap<String, Gate> {
+fn counted(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+pub(super) fn gates(
+    recorded: &Recorded,
+    lives: &[FaultLife],
+    faults: &[FaultSummary],
+    ops: &Ops,
+) -> BTreeMap<String, Gate> {
     let mut gates = BTreeMap::new();
     let mut gate = |name: &str, passed: bool, reason: String| {
         gates.insert(name.to_owned(), Gate { passed, reason });
@@ -79,7 +87,13 @@ pub(super) fn gates(recorded: &Recorded, lives: &[FaultLife], ops: &Ops) -> BTre
     gate(
         "faults-injected",
         asked == 0 || effective > 0,
-        format!("{effective} of {asked} planned faults took effect"),
+        match asked {
+            0 => "no fault was asked for".into(),
+            _ => format!(
+                "{effective} of {} asked for took effect",
+                counted(asked as usize, "fault")
+            ),
+        },
     );
 
     let idle: Vec<String> = lives
@@ -118,10 +132,13 @@ pub(super) fn gates(recorded: &Recorded, lives: &[FaultLife], ops: &Ops) -> BTre
         .filter(|life| rejoin::snapshots_installed(recorded, lives, life) == 0)
         .map(|life| said(life, "the server counted no InstallSnapshot"))
         .collect();
-    let all_installed = format!(
-        "{} lag faults, each ended in an InstallSnapshot",
-        lags().count()
-    );
+    let all_installed = match lags().count() {
+        0 => "no lag fault was injected".to_owned(),
+        n => format!(
+            "{}, each ended in an InstallSnapshot",
+            counted(n, "lag fault")
+        ),
+    };
     gate(
         "lag-installs-snapshot",
         plain.is_empty(),
@@ -148,7 +165,28 @@ pub(super) fn gates(recorded: &Recorded, lives: &[FaultLife], ops: &Ops) -> BTre
     gate(
         "probes-recorded",
         probes > 0,
-        format!("{probes} probes were recorded"),
+        format!("{} recorded", counted(probes, "probe")),
+    );
+
+    let unseen: Vec<String> = faults
+        .iter()
+        .filter_map(|fault| Some((fault, fault.rto.as_ref()?)))
+        .filter(|(_, rto)| rto.due && rto.first_success_ms.is_none() && rto.censored.is_empty())
+        .map(|(fault, _)| {
+            format!(
+                "fault {} ({}): no probe was sent after it",
+                fault.id,
+                fault.title()
+            )
+        })
+        .collect();
+    gate(
+        "recovery-observed",
+        unseen.is_empty(),
+        listed(
+            &unseen,
+            "every fault that stopped the service was watched by probes",
+        ),
     );
     gates
 }

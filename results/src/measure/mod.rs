@@ -70,7 +70,7 @@ pub fn measure(recorded: &Recorded) -> Results {
     let lives = faults::lives(recorded);
     let ops = ops(recorded);
     let faults = faults::summaries(recorded, &lives);
-    let gates = gates::gates(recorded, &lives, &ops);
+    let gates = gates::gates(recorded, &lives, &faults, &ops);
     Results {
         valid: overall(recorded.verdicts.values(), gates.values()),
         reason: overall_reason(&recorded.verdicts, &gates, &faults),

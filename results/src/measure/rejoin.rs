@@ -117,11 +117,10 @@ pub(crate) fn election(recorded: &Recorded, fault: &FaultLife, t0: u64) -> Elect
         .unwrap_or_default();
     let old = fault.leader.as_deref();
     let window = || up().filter(|s| s.time > t0 && s.time < fault.window_end);
+    // A leader on another node without a higher term: only if it is known who led before.
+    let replaced = |s: &Sample| s.term == term && old.is_some_and(|old| s.node != old);
     let elected = window()
-        .find(|s| {
-            s.role == "leader"
-                && (s.term > term || (s.term == term && Some(s.node.as_str()) != old))
-        })
+        .find(|s| s.role == "leader" && (s.term > term || replaced(s)))
         .map(|sample| sample.time);
     let detected = window()
         .filter(|sample| Some(sample.node.as_str()) != old || fault.hit_majority)
@@ -156,7 +155,7 @@ pub(crate) fn recoveries(
                     && s.time < until
                     && s.uptime_ms * 1_000_000 <= s.time - heal + recorded.method.sample_interval
             };
-            let last = recorded.samples.iter().filter(restarted).next_back()?;
+            let last = recorded.samples.iter().rfind(restarted)?;
             let recovery = Recovery {
                 phases_ms: round(&last.recovery_ms),
                 counts: last.recovery_counts.clone(),

@@ -51,8 +51,8 @@ pub(crate) fn first_success(
     let probes: Vec<&Probe> = recorded
         .probes
         .iter()
-        .filter(|probe| class.holds(probe) && nodes.contains(probe.node.as_str()))
         .filter(|probe| probe.done >= t0 && probe.intended < fault.window_end)
+        .filter(|probe| class.holds(probe) && nodes.contains(probe.node.as_str()))
         .collect();
     if probes.iter().all(|probe| probe.intended < t0) {
         return Restoration::NoProbes;

@@ -21,6 +21,9 @@ pub struct Rto {
     /// No probe failed because of the fault: the outage, if any, was shorter than the resolution, and
     /// the first successes are given as 0.
     pub below_resolution: bool,
+    /// The service was still away because of the fault before: the first successes count from this
+    /// fault's t0, but what they end is that fault's outage.
+    pub carried_over: bool,
     /// Any client: the smaller of the two below.
     pub first_success_ms: Option<f64>,
     pub first_success_kept_ms: Option<f64>,
@@ -98,6 +101,7 @@ pub(super) fn of_each(recorded: &Recorded, lives: &[FaultLife]) -> Vec<Option<Rt
     let first_quiet = load.baseline(0, first_t0.unwrap_or(recorded.marks.load_end));
     // When the effects of the faults so far were over, if they were.
     let mut over = Some(recorded.marks.load_start);
+    let mut still_away = false;
     lives
         .iter()
         .map(|life| {
@@ -106,7 +110,9 @@ pub(super) fn of_each(recorded: &Recorded, lives: &[FaultLife]) -> Vec<Option<Rt
                 .and_then(|from| load.baseline(from, t0))
                 .or(first_quiet);
             let steady = load.steady(t0, life.window_end, life.next, baseline);
-            let rto = of_one(recorded, lives, life, t0, steady.clone());
+            let mut rto = of_one(recorded, lives, life, t0, steady.clone());
+            rto.carried_over = still_away && !rto.below_resolution;
+            still_away = rto.censored.iter().any(|name| name == "first_success");
             over = steady
                 .after
                 .zip(life.healed)

@@ -130,10 +130,14 @@ impl Load {
         let first = self.done.partition_point(|(at, _)| *at < from);
         let last = self.done.partition_point(|(at, _)| *at < to);
         let mut latencies: Vec<u64> = self.done[first..last].iter().map(|(_, l)| *l).collect();
-        latencies.sort_unstable();
+        let rank = (0.99 * latencies.len() as f64).ceil() as usize;
+        let p99 = match rank {
+            0 => 0,
+            rank => *latencies.select_nth_unstable(rank - 1).1,
+        };
         Rate {
             ops_per_second: latencies.len() as f64 * 1e9 / (to - from) as f64,
-            p99_ms: nearest_rank(&latencies, 0.99).map_or(0.0, ms),
+            p99_ms: ms(p99),
         }
     }
 }

@@ -47,8 +47,8 @@ pub(super) fn draw(recorded: &Recorded, scale: &Timescale, bands: &Bands) -> Pic
             12,
             &[
                 ("p50", Role::Blue),
-                ("p99", Role::Amber),
-                ("max", Role::Red),
+                ("p99", Role::Red),
+                ("max", Role::Muted),
             ],
         )?;
         bands.shade(area, scale, (TOP, BOTTOM))?;
@@ -77,15 +77,15 @@ pub(super) fn draw(recorded: &Recorded, scale: &Timescale, bands: &Bands) -> Pic
             .margin_top(TOP)
             .margin_bottom(HEIGHT as i32 - BOTTOM)
             .build_cartesian_2d(scale.seconds(), (low..high).log_scale())?;
-        for (curve, role) in curves
+        for (curve, (role, width)) in curves
             .iter()
-            .zip([Role::Blue, Role::Amber, Role::Red])
+            .zip([(Role::Blue, 2), (Role::Red, 2), (Role::Muted, 1)])
             .rev()
         {
             // A bin without operations is a gap, not a line across it.
             for run in curve.split(|(_, ms)| ms.is_none()) {
                 let points = run.iter().filter_map(|(x, ms)| Some((*x, (*ms)?)));
-                chart.draw_series(LineSeries::new(points, role.color().stroke_width(2)))?;
+                chart.draw_series(LineSeries::new(points, role.color().stroke_width(width)))?;
             }
         }
         Ok(())

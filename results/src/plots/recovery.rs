@@ -9,7 +9,7 @@ use plotters::style::text_anchor::HPos;
 
 const NAME: i32 = 232;
 const VALUE: i32 = 96;
-const ROW: i32 = 26;
+const ROW: i32 = 32;
 const TOP: i32 = 30;
 
 /// Milliseconds since t0 on the horizontal axis.
@@ -109,11 +109,11 @@ impl<'a> Times<'a> {
 }
 
 const KEY: [(&str, Role); 5] = [
-    ("noticed", Role::Amber),
-    ("new leader", Role::Pink),
-    ("first success", Role::Red),
-    ("steady", Role::Blue),
-    ("nodes caught up", Role::Green),
+    ("until noticed", Role::Amber),
+    ("electing", Role::Pink),
+    ("until first success", Role::Red),
+    ("until steady", Role::Blue),
+    ("catching up", Role::Green),
 ];
 
 /// All faults, one row each; those for which an RTO is due come first in nothing but their weight.
@@ -157,12 +157,12 @@ pub(super) fn overview(results: &Results) -> Option<Picture> {
                 Role::of_kind(&fault.kind),
                 0.13,
             )?;
-            segments(area, &scale, times, (y + 6, y + ROW - 10))?;
+            segments(area, &scale, times, (y + 6, y + ROW - 12))?;
             if let (Some(heal), Some(rejoined)) = (times.heal, times.rejoined()) {
                 bar(
                     area,
                     (scale.x(heal), scale.x(rejoined)),
-                    (y + ROW - 9, y + ROW - 5),
+                    (y + ROW - 10, y + ROW - 5),
                     Role::Green,
                     1.0,
                 )?;
@@ -192,10 +192,9 @@ pub(super) fn overview(results: &Results) -> Option<Picture> {
 fn segments(area: &Area<'_>, scale: &Scale, times: &Times<'_>, y: (i32, i32)) -> Drawn {
     let mut from = 0.0;
     let middle = (y.0 + y.1) / 2;
-    if let Some(first) = times
-        .first_success
-        .or(times.rto.due.then_some(times.rto.window_ms))
-    {
+    let open = times.rto.censored.iter().any(|c| c == "first_success");
+    let away = times.first_success.or(open.then_some(times.rto.window_ms));
+    if let Some(first) = away {
         let detect = times.rto.detect_ms;
         for (to, role) in [
             (detect, Role::Amber),

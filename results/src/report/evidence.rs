@@ -1,12 +1,13 @@
 //! Checks with their evidence, faults with their proof, gates.
 
 use super::{badge, fact, figure};
-use crate::measure::{FaultSummary, Results};
+use crate::measure::{FaultSummary, Recovery, Results, Rto};
 use crate::plots::Plots;
-use crate::table::duration;
+use crate::table::{count, duration, optional};
 use checker::{Validity, Verdict};
 use maud::{Markup, html};
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 
 /// A single piece of evidence is cut here; the whole is in `results.json`.
 const EVIDENCE_CHARS_MAX: usize = 20_000;
@@ -70,7 +71,7 @@ fn text(value: &Value) -> String {
         Value::Null => "none".into(),
         Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(", "),
         Value::Number(number) => match number.as_u64() {
-            Some(n) if n >= 10_000 => crate::table::count(n),
+            Some(n) if n >= 10_000 => count(n),
             _ => number.to_string(),
         },
         Value::Object(_) => value.to_string(),
@@ -122,21 +123,44 @@ fn fault_body(fault: &FaultSummary) -> Markup {
             (pairs(&fault.healed_proof))
         }
         @if fault.snapshots_installed > 0 {
-            p { (fault.snapshots_installed) " image(s) received by InstallSnapshot, as the servers count." }
+            p { "Images received by InstallSnapshot, as the servers count: " (fault.snapshots_installed) "." }
         }
         @if let Some(rto) = &fault.rto {
-            @for (node, recovery) in rto.recovery.iter().filter(|(_, r)| !r.counts.is_empty()) {
-                div.name { (node) " restarted from" }
-                dl.facts.small {
-                    @for (name, n) in &recovery.counts {
-                        (fact(&name.replace('_', " "), html! { (crate::table::count(*n)) }))
-                    }
-                }
+            (restarts(rto))
+            @if rto.carried_over {
+                p.note { "The service was still away because of the fault before, so the first success ends that outage." }
             }
             @for reason in rto.steady_reason.iter().map(|r| ("Steady: ", r))
                 .chain(rto.rejoin_reason.iter().map(|r| ("Caught up: ", r))) {
                 p.note { (reason.0) (reason.1) "." }
             }
+        }
+    }
+}
+
+/// What the restarted servers say of their recovery.
+fn restarts(rto: &Rto) -> Markup {
+    let names = |of: fn(&Recovery) -> Vec<&String>| -> BTreeSet<&String> {
+        rto.recovery.values().flat_map(of).collect()
+    };
+    let counts = names(|recovery| recovery.counts.keys().collect());
+    let phases = names(|recovery| recovery.phases_ms.keys().collect());
+    html! {
+        @if !rto.recovery.is_empty() {
+            div.scroll { table {
+                thead { tr {
+                    th { "restarted" }
+                    @for name in &counts { th.n { (name.replace('_', " ")) } }
+                    @for name in &phases { th.n { (name) } }
+                } }
+                tbody { @for (node, recovery) in &rto.recovery { tr {
+                    td { (node) }
+                    @for name in &counts {
+                        td.n { @match recovery.counts.get(*name) { Some(n) => (count(*n)), None => "-" } }
+                    }
+                    @for name in &phases { td.n { (optional(recovery.phases_ms.get(*name).copied())) } }
+                } } }
+            } }
         }
     }
 }

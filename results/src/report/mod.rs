@@ -1,7 +1,6 @@
 //! `report.html`: one file that works offline, without scripts, in light and dark, on paper and on a
 //! phone. What matters comes first: the verdict, then how the cluster came back, then the evidence.
-//!
-//! The words are the README's; a definition stands folded where its number is used.
+//! A definition stands folded where its number is used.
 
 mod evidence;
 mod recovery;
@@ -9,7 +8,7 @@ mod style;
 
 use crate::measure::Results;
 use crate::plots::{self, Picture, Plots};
-use crate::table::{count, duration, percent};
+use crate::table::{count, duration, optional, percent};
 use checker::Validity;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -38,13 +37,16 @@ pub fn render(results: &Results, plots: &Plots, spec: &str) -> String {
             body {
                 (head(results))
                 main {
+                    // Who reads of a violation, or of doubt, wants to see why before anything else.
+                    @if results.valid != Validity::Valid { (evidence::checks(results)) }
+                    @if results.valid == Validity::Unknown { (evidence::gates(results)) }
                     (recovery::section(results, plots))
                     (timeline(plots))
-                    (evidence::checks(results))
+                    @if results.valid == Validity::Valid { (evidence::checks(results)) }
                     (evidence::faults(results, plots))
                     (latency(results))
                     (availability(results))
-                    (evidence::gates(results))
+                    @if results.valid != Validity::Unknown { (evidence::gates(results)) }
                     (circumstances(results, spec))
                 }
                 footer {
@@ -128,14 +130,13 @@ fn tiles(results: &Results) -> Markup {
                 } @else { "no ledger was kept" }
             }, rpo.lost > 0))
             (tile("Availability", html! {
-                @match service.ratio { Some(ratio) => (percent(ratio)), None => "not measured" }
+                @match service.up_ratio { Some(ratio) => (percent(ratio)), None => "not measured" }
             }, html! {
-                @if service.ratio.is_some() {
-                    (service.outages.count) " outages of the service, longest "
+                @if service.up_ratio.is_some() { "of the time; " (service.outages.count) " outages of the service, longest "
                     (duration(service.outages.longest_ms))
                 } @else { "no probes were sent" }
             }, false))
-            (tile("Latency p99", html! {
+            (tile("Latency, p99", html! {
                 @match closed { Some(all) => (duration(all.p99_ms)), None => "none" }
             }, html! {
                 @if let Some(all) = closed { "median " (duration(all.p50_ms)) ", worst " (duration(all.max_ms)) }
@@ -223,13 +224,14 @@ fn availability(results: &Results) -> Markup {
             h2 { "Availability" }
             div.scroll { table {
                 thead { tr {
-                    th { "probes of" } th.n { "served" } th.n { "sent" } th.n { "outages" }
+                    th { "probes of" } th.n { "available" } th.n { "served" } th.n { "sent" } th.n { "outages" }
                     th.n { "median" } th.n { "p95" } th.n { "longest" } th.n { "together" }
                 } }
                 tbody {
                     @for (name, lane) in lanes {
                         tr {
                             td { (name) }
+                            td.n { @match lane.up_ratio { Some(ratio) => (percent(ratio)), None => "-" } }
                             td.n { @match lane.ratio { Some(ratio) => (percent(ratio)), None => "-" } }
                             td.n { (count(lane.probes)) }
                             td.n { (lane.outages.count) }
@@ -302,10 +304,6 @@ fn badge(valid: Validity) -> Markup {
     html! {
         span.badge.(class) { span.sign aria-hidden="true" { (sign) } " " (valid.to_string().to_uppercase()) }
     }
-}
-
-fn optional(ms: Option<f64>) -> String {
-    ms.map_or("-".to_owned(), duration)
 }
 
 fn listed(names: &[String]) -> String {

@@ -1,6 +1,6 @@
 //! The recovery panel: how long until clients were served again, and whether anything was lost.
 
-use super::{badge, figure, optional};
+use super::figure;
 use crate::measure::{Distribution, KindRto, Results};
 use crate::plots::Plots;
 use crate::table::{count, duration, rto_cells};
@@ -94,8 +94,8 @@ fn faults(results: &Results) -> Markup {
                         td { (fault.targets.join(" ")) }
                         td { @if due { (fault.role.replace('+', " and ")) } @else { "neither" } }
                         td.n { (kept) } td.n { (new) } td.n { (write) }
-                        td.n { (optional(rto.and_then(|rto| rto.detect_ms))) }
-                        td.n { (optional(rto.and_then(|rto| rto.elect_ms))) }
+                        td.n { (results.sampled(rto.and_then(|rto| rto.detect_ms))) }
+                        td.n { (results.sampled(rto.and_then(|rto| rto.elect_ms))) }
                         td.n title=[rto.and_then(|rto| rto.steady_reason.as_deref())] { (steady) }
                         td.n title=[rto.and_then(|rto| rto.rejoin_reason.as_deref())] { (rejoin) }
                     }
@@ -106,11 +106,8 @@ fn faults(results: &Results) -> Markup {
 }
 
 fn kinds(results: &Results) -> Markup {
-    let three = |d: &Distribution| {
-        html! {
-            td.n { (results.restored(d.p50_ms)) } td.n { (results.restored(d.p95_ms)) }
-            td.n { (results.restored(d.max_ms)) }
-        }
+    let three = |d: &Distribution, written: &dyn Fn(Option<f64>) -> String| {
+        html! { @for ms in [d.p50_ms, d.p95_ms, d.max_ms] { td.n { (written(ms)) } } }
     };
     let row = |name: &str, kind: &KindRto| {
         html! {
@@ -120,7 +117,8 @@ fn kinds(results: &Results) -> Markup {
                     (kind.first_success.n)
                     @if kind.censored > 0 { " +" (kind.censored) " open" }
                 }
-                (three(&kind.first_success)) (three(&kind.rejoin))
+                (three(&kind.first_success, &|ms| results.restored(ms)))
+                (three(&kind.rejoin, &|ms| results.sampled(ms)))
             }
         }
     };
@@ -177,7 +175,7 @@ fn definitions(results: &Results) -> Markup {
                      minus the last surviving one."
                 }
             }
-            p { (badge(results.valid)) " The verdict does not depend on any of these times." }
+            p.note { "The verdict does not depend on any of these times." }
         }
     }
 }
