@@ -8,6 +8,8 @@
 use crate::measure::Results;
 use crate::observe::{Probe, Sample};
 use crate::plots::Plots;
+use crate::recorded::Recorded;
+use checker::History;
 use checker::history::faults::FaultRecord;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -212,6 +214,22 @@ impl Folder {
         let path = self.results();
         let text = fs::read_to_string(&path).map_err(io_error("read", &path))?;
         serde_json::from_str(&text).map_err(|source| Error::Document { path, source })
+    }
+
+    /// An earlier run as it was recorded, with what only its results know; for drawing and measuring
+    /// it again. `history` is read by the caller, who may also put new verdicts in.
+    pub fn recorded(&self, results: &Results, history: History) -> Result<Recorded> {
+        Ok(Recorded {
+            run: results.run.clone(),
+            history,
+            faults: self.read_faults()?.items,
+            probes: self.read_probes()?.items,
+            samples: self.read_status()?.items,
+            marks: results.marks,
+            verdicts: results.checks.clone(),
+            ledgers: results.rpo.ledgers.clone(),
+            method: results.method,
+        })
     }
 
     pub fn write_report(&self, html: &str) -> Result<()> {

@@ -109,6 +109,26 @@ pub struct Method {
     pub steady_p99: f64,
 }
 
+impl Marks {
+    /// What the records themselves tell, for a run that ended before its marks were stored: all of it
+    /// counts as load.
+    pub fn of(history: &History, faults: &[FaultRecord]) -> Self {
+        let times = || history.events.iter().map(|event| event.time);
+        let load_end = times().max().unwrap_or_default();
+        let end = faults
+            .iter()
+            .map(|record| record.time)
+            .fold(load_end, u64::max);
+        Self {
+            load_start: times().min().unwrap_or_default(),
+            load_end,
+            all_healed: end,
+            finale_start: end,
+            end,
+        }
+    }
+}
+
 impl Default for Method {
     fn default() -> Self {
         Self {

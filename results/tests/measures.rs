@@ -7,6 +7,13 @@ use checker::{Validity, Verdict};
 use results::measure::{FaultSummary, Gate, Results, Rto};
 use results::{Recorded, measure};
 use specimen::MS;
+use std::sync::OnceLock;
+
+/// The run as it is, measured once for all tests.
+fn clean() -> &'static Results {
+    static CLEAN: OnceLock<Results> = OnceLock::new();
+    CLEAN.get_or_init(|| measure(&specimen::recorded()))
+}
 
 fn fault(results: &Results, id: u32) -> &FaultSummary {
     results.faults.iter().find(|fault| fault.id == id).unwrap()
@@ -27,13 +34,13 @@ fn near(found: Option<f64>, expected: f64, tolerance: f64) {
 
 #[test]
 fn first_success_is_the_known_end_of_each_outage() {
-    let results = measure(&specimen::recorded());
+    let results = clean();
     for (id, kept, new) in [
         (1, 1_201.0, 1_201.0),
         (3, 1_701.0, 1_501.0),
         (5, 4_001.0, 4_001.0),
     ] {
-        let rto = rto(&results, id);
+        let rto = rto(results, id);
         assert!(rto.due && !rto.below_resolution, "fault {id}");
         near(rto.first_success_kept_ms, kept, 0.001);
         near(rto.first_success_new_ms, new, 0.001);
@@ -45,9 +52,9 @@ fn first_success_is_the_known_end_of_each_outage() {
 
 #[test]
 fn a_fault_that_broke_nothing_is_below_the_resolution() {
-    let results = measure(&specimen::recorded());
+    let results = clean();
     for id in [2, 4] {
-        let rto = rto(&results, id);
+        let rto = rto(results, id);
         assert!(!rto.due && rto.below_resolution, "fault {id}");
         assert_eq!(rto.first_success_ms, Some(0.0));
         assert_eq!(rto.steady_ms, Some(0.0));
@@ -56,26 +63,26 @@ fn a_fault_that_broke_nothing_is_below_the_resolution() {
 
 #[test]
 fn election_phases_come_from_the_samples() {
-    let results = measure(&specimen::recorded());
+    let results = clean();
     for (id, detect) in [(1, 800.0), (3, 1_100.0), (5, 3_600.0)] {
-        near(rto(&results, id).detect_ms, detect, 50.0);
-        near(rto(&results, id).elect_ms, 400.0, 50.0);
+        near(rto(results, id).detect_ms, detect, 50.0);
+        near(rto(results, id).elect_ms, 400.0, 50.0);
     }
-    assert_eq!(rto(&results, 2).detect_ms, None);
+    assert_eq!(rto(results, 2).detect_ms, None);
 }
 
 #[test]
 fn steady_state_comes_after_the_slow_stretch_that_follows_an_outage() {
-    let results = measure(&specimen::recorded());
+    let results = clean();
     for (id, steady) in [(1, 2_000.0), (3, 2_300.0), (5, 4_800.0)] {
-        near(rto(&results, id).steady_ms, steady, 200.0);
-        assert_eq!(rto(&results, id).steady_reason, None);
+        near(rto(results, id).steady_ms, steady, 200.0);
+        assert_eq!(rto(results, id).steady_reason, None);
     }
 }
 
 #[test]
 fn rejoin_counts_from_the_heal_until_the_slowest_hit_node_caught_up() {
-    let results = measure(&specimen::recorded());
+    let results = clean();
     for (id, rejoin) in [
         (1, 1_000.0),
         (2, 400.0),
@@ -83,25 +90,25 @@ fn rejoin_counts_from_the_heal_until_the_slowest_hit_node_caught_up() {
         (4, 1_000.0),
         (5, 1_200.0),
     ] {
-        near(rto(&results, id).rejoin_ms, rejoin, 50.0);
+        near(rto(results, id).rejoin_ms, rejoin, 50.0);
     }
 }
 
 #[test]
 fn a_restarted_server_tells_its_own_phases_and_a_paused_one_does_not() {
-    let results = measure(&specimen::recorded());
-    let recovery = &rto(&results, 1).recovery["n1"];
+    let results = clean();
+    let recovery = &rto(results, 1).recovery["n1"];
     assert_eq!(recovery.phases_ms["replay"], 187.5);
     assert_eq!(recovery.counts["replayed_entries"], 812);
-    assert!(rto(&results, 2).recovery.is_empty());
-    assert_eq!(rto(&results, 5).recovery.len(), 3);
+    assert!(rto(results, 2).recovery.is_empty());
+    assert_eq!(rto(results, 5).recovery.len(), 3);
 }
 
 #[test]
 fn the_lagging_follower_received_one_image() {
-    let results = measure(&specimen::recorded());
-    assert_eq!(fault(&results, 4).snapshots_installed, 1);
-    assert_eq!(fault(&results, 2).snapshots_installed, 0);
+    let results = clean();
+    assert_eq!(fault(results, 4).snapshots_installed, 1);
+    assert_eq!(fault(results, 2).snapshots_installed, 0);
 }
 
 #[test]
@@ -133,7 +140,7 @@ fn a_service_that_is_not_back_before_the_next_fault_is_censored_not_guessed() {
 
 #[test]
 fn service_outages_match_the_three_stoppages() {
-    let results = measure(&specimen::recorded());
+    let results = clean();
     let service = &results.availability.service;
     assert_eq!(service.outages.count, 3);
     // Answers that came at most 250 ms late count as served: the outage ends that much earlier.
@@ -164,7 +171,7 @@ fn open_operations_count_as_unknown() {
 
 #[test]
 fn distributions_are_over_the_faults_for_which_an_rto_is_due() {
-    let results = measure(&specimen::recorded());
+    let results = clean();
     assert_eq!((results.rto.due, results.rto.measured), (3, 3));
     assert_eq!(results.rto.all.first_success.n, 3);
     near(results.rto.all.first_success.p50_ms, 1_501.0, 0.001);
@@ -176,7 +183,7 @@ fn distributions_are_over_the_faults_for_which_an_rto_is_due() {
 
 #[test]
 fn the_clean_run_passes_every_gate_and_is_valid() {
-    let results = measure(&specimen::recorded());
+    let results = clean();
     let failed: Vec<_> = results
         .gates
         .iter()

@@ -42,6 +42,34 @@ fn results_json_has_the_keys_of_the_contract_and_reads_back() {
 }
 
 #[test]
+fn a_run_measured_again_from_its_folder_gives_the_same_results() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = Folder::create(root.path(), "again", 7).unwrap();
+    let recorded = specimen::recorded();
+    let results = measure(&recorded);
+    let faults = folder.append_faults().unwrap();
+    recorded
+        .faults
+        .iter()
+        .for_each(|r| faults.append(r).unwrap());
+    let probes = folder.append_probes().unwrap();
+    recorded
+        .probes
+        .iter()
+        .for_each(|p| probes.append(p).unwrap());
+    let status = folder.append_status().unwrap();
+    recorded
+        .samples
+        .iter()
+        .for_each(|s| status.append(s).unwrap());
+    folder.write_results(&results).unwrap();
+
+    let stored = folder.read_results().unwrap();
+    let again = folder.recorded(&stored, recorded.history).unwrap();
+    assert_eq!(measure(&again), results);
+}
+
+#[test]
 fn the_terminal_summary_reads_like_this() {
     let text = table::summary(&measure(&specimen::recorded()), false);
     let expected = include_str!("shown/summary.txt");

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 const LANE: i32 = 11;
 const ROW: i32 = 2 * LANE + 6;
-const TOP: i32 = 26;
+const TOP: i32 = 42;
 
 /// How a bin of probes went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub(super) fn draw(recorded: &Recorded, scale: &Timescale, bands: &Bands) -> Pic
     picture("availability", title, (bottom + 26) as u32, |area| {
         key(
             area,
-            12,
+            KEY,
             &[
                 ("served", Role::Green),
                 ("partly", Role::Amber),

@@ -15,6 +15,8 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 pub(super) const WIDTH: u32 = 980;
 pub(super) const LEFT: i32 = 92;
 pub(super) const RIGHT: i32 = 18;
+/// Where the key of a chart ends.
+pub(super) const KEY: (i32, i32) = (WIDTH as i32 - RIGHT, 12);
 
 /// The values of the roles. Names are those of [`Role`].
 pub const STYLE: &str = "\
@@ -74,6 +76,7 @@ impl Role {
             "pause" => Role::Pink,
             "partition" => Role::Amber,
             "lag" => Role::Sky,
+            "power-loss" => Role::Ink,
             _ => Role::Muted,
         }
     }
@@ -97,20 +100,22 @@ pub(super) fn picture(
             .and_then(|()| area.present())
             .expect("drawing into memory does no I/O that could fail");
     }
-    let svg = finish(&text, &title);
-    Picture { name, title, svg }
+    let body = finish(&text);
+    Picture {
+        name,
+        title,
+        height,
+        body,
+    }
 }
 
-/// Marker colours become classes; the size becomes a shape that fits any width.
-fn finish(text: &str, title: &str) -> String {
-    let body = text
+/// What is inside the root, with marker colours turned into classes.
+fn finish(text: &str) -> String {
+    let start = text
         .find("viewBox")
         .and_then(|at| Some(at + text[at..].find('>')? + 1));
-    let view = text
-        .split("viewBox=\"")
-        .nth(1)
-        .and_then(|rest| rest.split('"').next());
-    let mut body = text[body.unwrap_or_default()..].trim().to_owned();
+    let inside = text[start.unwrap_or_default()..].trim();
+    let mut body = inside.strip_suffix("</svg>").unwrap_or(inside).to_owned();
     for (role, name) in ROLES {
         let RGBColor(r, g, b) = role.color();
         body = body
@@ -129,12 +134,7 @@ fn finish(text: &str, title: &str) -> String {
         .replace(" stroke=\"none\"", "")
         .replace(" font-family=\"sans-serif\"", "")
         .replace(" stroke-width=\"1\"", "");
-    let title = maud::html! { (title) }.into_string();
-    format!(
-        "<svg viewBox=\"{}\" class=\"plot\" role=\"img\" aria-label=\"{title}\" \
-         font-family=\"system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif\"><title>{title}</title>{body}",
-        view.unwrap_or("0 0 1 1")
-    )
+    body
 }
 
 /// Text of this height in pixels. (Plotters gives sizes in points of 1.24 pixels.)
@@ -179,9 +179,8 @@ pub(super) fn line(area: &Area<'_>, from: (i32, i32), to: (i32, i32), role: Role
     ))
 }
 
-/// The key of a chart: names in their colours, in one line at the top right.
-pub(super) fn key(area: &Area<'_>, y: i32, entries: &[(&str, Role)]) -> Drawn {
-    let mut x = WIDTH as i32 - RIGHT;
+/// The key of a chart: names in their colours, in one line that ends at a point.
+pub(super) fn key(area: &Area<'_>, (mut x, y): (i32, i32), entries: &[(&str, Role)]) -> Drawn {
     for (name, role) in entries.iter().rev() {
         x -= 7 * name.chars().count() as i32 + 6;
         label(area, name, (x, y), font(12.0, Role::Muted), HPos::Left)?;
@@ -322,6 +321,23 @@ impl Bands {
             bar(area, (from, to), y, role, 0.13)?;
             line(area, (from, y.0), (from, y.1), role)?;
         }
+        self.label(area, scale, y.0 - 8)
+    }
+
+    /// Number and kind above each band; only the number, or nothing, where the next one is too near.
+    fn label(&self, area: &Area<'_>, scale: &Timescale, y: i32) -> Drawn {
+        let ends = self.0.iter().skip(1).map(|next| scale.x(next.from));
+        let ends = ends.chain([WIDTH as i32]);
+        for (band, end) in self.0.iter().zip(ends) {
+            let from = scale.x(band.from);
+            let full = format!("{} {}", band.id, band.kind);
+            let text = [full, band.id.to_string()]
+                .into_iter()
+                .find(|text| 7 * text.len() as i32 <= end - from);
+            if let Some(text) = text {
+                label(area, &text, (from, y), font(11.0, Role::Muted), HPos::Left)?;
+            }
+        }
         Ok(())
     }
 }
@@ -348,8 +364,8 @@ mod tests {
             }
             Ok(())
         });
-        assert!(!drawn.svg.contains("#0102"), "{}", drawn.svg);
-        assert!(drawn.svg.contains("aria-label=\"a &lt; b &amp; c\""));
+        assert!(!drawn.inline().contains("#0102"), "{}", drawn.inline());
+        assert!(drawn.inline().contains("aria-label=\"a &lt; b &amp; c\""));
         assert!(drawn.document().contains("prefers-color-scheme"));
     }
 }

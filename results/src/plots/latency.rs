@@ -9,8 +9,8 @@ use checker::Phase;
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
-const HEIGHT: u32 = 250;
-const TOP: i32 = 26;
+const HEIGHT: u32 = 264;
+const TOP: i32 = 42;
 const BOTTOM: i32 = HEIGHT as i32 - 26;
 
 pub(super) fn draw(recorded: &Recorded, scale: &Timescale, bands: &Bands) -> Picture {
@@ -44,7 +44,7 @@ pub(super) fn draw(recorded: &Recorded, scale: &Timescale, bands: &Bands) -> Pic
     picture("latency", title, HEIGHT, |area| {
         key(
             area,
-            12,
+            KEY,
             &[
                 ("p50", Role::Blue),
                 ("p99", Role::Red),

@@ -34,7 +34,10 @@ pub struct Picture {
     pub name: String,
     /// What the picture shows, in a line.
     pub title: String,
-    svg: String,
+    /// In units of which the width has [`canvas::WIDTH`].
+    height: u32,
+    /// The inside of the root element.
+    body: String,
 }
 
 impl Plots {
@@ -45,18 +48,31 @@ impl Plots {
 }
 
 impl Picture {
-    /// For a page that has [`STYLE`].
-    pub fn inline(&self) -> &str {
-        &self.svg
+    /// For a page that has [`STYLE`] and says the title itself.
+    pub fn inline(&self) -> String {
+        format!("{}{}</svg>", self.root("", 0), self.body)
     }
 
-    /// A document of its own.
+    /// A document of its own, with its title above.
     pub fn document(&self) -> String {
-        let rest = self.svg.strip_prefix("<svg").unwrap_or(&self.svg);
-        let (root, body) = rest.split_once('>').unwrap_or((rest, ""));
+        const TITLE: u32 = 30;
+        let title = maud::html! { (self.title) }.into_string();
         format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\"{root}>\
-             <style>{STYLE}svg{{background:var(--page)}}</style>{body}\n"
+            "{}<style>{STYLE}svg{{background:var(--page)}}</style>\
+             <text x=\"10\" y=\"-10\" font-size=\"14\" font-weight=\"600\" class=\"f-ink\">{title}</text>\
+             {}</svg>\n",
+            self.root("xmlns=\"http://www.w3.org/2000/svg\" ", TITLE),
+            self.body
+        )
+    }
+
+    fn root(&self, namespace: &str, above: u32) -> String {
+        let title = maud::html! { (self.title) }.into_string();
+        format!(
+            "<svg {namespace}viewBox=\"0 -{above} {} {}\" class=\"plot\" role=\"img\" aria-label=\"{title}\" \
+             font-family=\"system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif\">",
+            canvas::WIDTH,
+            self.height + above
         )
     }
 }

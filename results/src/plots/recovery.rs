@@ -108,10 +108,10 @@ impl<'a> Times<'a> {
     }
 }
 
-const KEY: [(&str, Role); 5] = [
+const PHASES: [(&str, Role); 5] = [
     ("until noticed", Role::Amber),
     ("electing", Role::Pink),
-    ("until first success", Role::Red),
+    ("until served", Role::Red),
     ("until steady", Role::Blue),
     ("catching up", Role::Green),
 ];
@@ -131,7 +131,15 @@ pub(super) fn overview(results: &Results) -> Option<Picture> {
     let bottom = TOP + all.len() as i32 * ROW;
     let title = "Recovery from each fault, from the moment it took effect";
     Some(picture("recovery", title, (bottom + 26) as u32, |area| {
-        key(area, 12, &KEY)?;
+        key(area, (scale.right, 12), &PHASES)?;
+        let values = WIDTH as i32 - RIGHT - VALUE + 12;
+        label(
+            area,
+            "first success",
+            (values, 12),
+            font(12.0, Role::Muted),
+            HPos::Left,
+        )?;
         scale.axis(area, TOP, bottom)?;
         for (at, times) in all.iter().enumerate() {
             let y = TOP + at as i32 * ROW;
@@ -167,7 +175,6 @@ pub(super) fn overview(results: &Results) -> Option<Picture> {
                     1.0,
                 )?;
             }
-            let x = WIDTH as i32 - RIGHT - VALUE + 12;
             let (value, role) = match (times.first_success, times.rto) {
                 (Some(ms), _) => (duration(ms), Role::Ink),
                 (None, rto) if rto.below_resolution && !rto.due => {
@@ -182,7 +189,13 @@ pub(super) fn overview(results: &Results) -> Option<Picture> {
                 }
                 _ => ("not known".to_owned(), Role::Muted),
             };
-            label(area, &value, (x, y + ROW / 2), font(13.0, role), HPos::Left)?;
+            label(
+                area,
+                &value,
+                (values, y + ROW / 2),
+                font(13.0, role),
+                HPos::Left,
+            )?;
         }
         Ok(())
     }))

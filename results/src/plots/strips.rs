@@ -22,31 +22,27 @@ pub(super) fn draw(recorded: &Recorded, scale: &Timescale, bands: &Bands) -> Pic
             row_name(area, kind, y)?;
             for band in bands.0.iter().filter(|band| band.kind == *kind) {
                 let (from, to) = (scale.x(band.from), scale.x(band.to));
-                bar(
-                    area,
-                    (from, to),
-                    (y + 3, y + ROW - 3),
-                    Role::of_kind(kind),
-                    1.0,
-                )?;
+                let role = Role::of_kind(kind);
+                bar(area, (from, to), (y + 3, y + ROW - 3), role, 0.3)?;
+                bar(area, (from, from + 3), (y + 3, y + ROW - 3), role, 1.0)?;
                 // The number fits on the bar or stands right of it; the targets only where there is room.
                 let full = format!("{} {}", band.id, band.targets);
                 let number = band.id.to_string();
-                let fits = |text: &str| to - from >= 7 * text.len() as i32 + 6;
+                let fits = |text: &str| to - from >= 7 * text.len() as i32 + 8;
                 let middle = y + ROW / 2;
                 match (fits(&full), fits(&number)) {
                     (true, _) => label(
                         area,
                         &full,
-                        (from + 5, middle),
-                        font(11.0, Role::Page),
+                        (from + 7, middle),
+                        font(11.0, Role::Ink),
                         HPos::Left,
                     )?,
                     (_, true) => label(
                         area,
                         &number,
-                        (from + 4, middle),
-                        font(11.0, Role::Page),
+                        (from + 6, middle),
+                        font(11.0, Role::Ink),
                         HPos::Left,
                     )?,
                     _ => label(

@@ -8,8 +8,8 @@ use checker::Phase;
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
-const HEIGHT: u32 = 210;
-const TOP: i32 = 26;
+const HEIGHT: u32 = 224;
+const TOP: i32 = 42;
 const BOTTOM: i32 = HEIGHT as i32 - 26;
 
 pub(super) fn draw(recorded: &Recorded, scale: &Timescale, bands: &Bands) -> Picture {
@@ -43,7 +43,7 @@ pub(super) fn draw(recorded: &Recorded, scale: &Timescale, bands: &Bands) -> Pic
     picture("throughput", title, HEIGHT, |area| {
         key(
             area,
-            12,
+            KEY,
             &[
                 ("ok", Role::Blue),
                 ("fail", Role::Pink),
