@@ -219,12 +219,14 @@ impl Folder {
     /// An earlier run as it was recorded, with what only its results know; for drawing and measuring
     /// it again. `history` is read by the caller, who may also put new verdicts in.
     pub fn recorded(&self, results: &Results, history: History) -> Result<Recorded> {
+        let mut samples = self.read_status()?.items;
+        samples.sort_by_key(|sample| sample.time);
         Ok(Recorded {
             run: results.run.clone(),
             history,
             faults: self.read_faults()?.items,
             probes: self.read_probes()?.items,
-            samples: self.read_status()?.items,
+            samples,
             marks: results.marks,
             verdicts: results.checks.clone(),
             ledgers: results.rpo.ledgers.clone(),

@@ -13,6 +13,7 @@ pub struct Recorded {
     pub history: History,
     pub faults: Vec<FaultRecord>,
     pub probes: Vec<Probe>,
+    /// In the order of their time.
     pub samples: Vec<Sample>,
     pub marks: Marks,
     /// By name of the checker.

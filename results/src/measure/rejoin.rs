@@ -122,9 +122,12 @@ pub(crate) fn election(recorded: &Recorded, fault: &FaultLife, t0: u64) -> Elect
     let elected = window()
         .find(|s| s.role == "leader" && (s.term > term || replaced(s)))
         .map(|sample| sample.time);
+    // Only where servers say who leads at all.
+    let told = up().any(|sample| sample.leader.is_some());
+    let orphaned = |s: &Sample| told && s.leader.is_none();
     let detected = window()
         .filter(|sample| Some(sample.node.as_str()) != old || fault.hit_majority)
-        .find(|s| s.term > term || s.role.ends_with("candidate") || s.leader.is_none())
+        .find(|s| s.term > term || s.role.ends_with("candidate") || orphaned(s))
         .map(|sample| sample.time);
     Election {
         // Both between two samples: then it was noticed no later than it was over.

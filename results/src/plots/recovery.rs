@@ -12,6 +12,9 @@ const VALUE: i32 = 96;
 const ROW: i32 = 32;
 const TOP: i32 = 30;
 
+/// The overview shows no more faults than a reader can take in.
+const ROWS_MAX: usize = 60;
+
 /// Milliseconds since t0 on the horizontal axis.
 struct Scale {
     left: i32,
@@ -85,6 +88,12 @@ impl<'a> Times<'a> {
         Some(self.heal? + self.rto.rejoin_ms?)
     }
 
+    /// For how long nobody was served, as far as is known.
+    fn outage(&self) -> f64 {
+        let open = self.rto.due.then_some(self.rto.window_ms);
+        self.rto.first_success_ms.or(open).unwrap_or_default()
+    }
+
     fn elected(&self) -> Option<f64> {
         Some(self.rto.detect_ms.unwrap_or_default() + self.rto.elect_ms?)
     }
@@ -116,9 +125,9 @@ const PHASES: [(&str, Role); 5] = [
     ("catching up", Role::Green),
 ];
 
-/// All faults, one row each; those for which an RTO is due come first in nothing but their weight.
+/// All faults, one row each; those for which no RTO is due are written paler.
 pub(super) fn overview(results: &Results) -> Option<Picture> {
-    let all: Vec<Times<'_>> = results
+    let mut all: Vec<Times<'_>> = results
         .faults
         .iter()
         .filter_map(|fault| Times::of(results, fault))
@@ -126,10 +135,19 @@ pub(super) fn overview(results: &Results) -> Option<Picture> {
     if all.is_empty() {
         return None;
     }
+    let total = all.len();
+    if total > ROWS_MAX {
+        all.sort_by(|a, b| b.outage().total_cmp(&a.outage()));
+        all.truncate(ROWS_MAX);
+        all.sort_by_key(|times| times.fault.id);
+    }
     let longest = all.iter().map(Times::longest).fold(0.0, f64::max);
     let scale = Scale::new(longest, VALUE);
     let bottom = TOP + all.len() as i32 * ROW;
-    let title = "Recovery from each fault, from the moment it took effect";
+    let title = match total > ROWS_MAX {
+        false => "Recovery from each fault, from the moment it took effect".to_owned(),
+        true => format!("Recovery from the {ROWS_MAX} slowest of {total} faults"),
+    };
     Some(picture("recovery", title, (bottom + 26) as u32, |area| {
         key(area, (scale.right, 12), &PHASES)?;
         let values = WIDTH as i32 - RIGHT - VALUE + 12;

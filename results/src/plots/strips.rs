@@ -2,8 +2,10 @@
 
 use super::Picture;
 use super::canvas::*;
+use crate::observe::Sample;
 use crate::recorded::Recorded;
 use plotters::style::text_anchor::HPos;
+use std::collections::BTreeMap;
 
 const ROW: i32 = 24;
 const TOP: i32 = 8;
@@ -57,7 +59,7 @@ pub(super) fn draw(recorded: &Recorded, scale: &Timescale, bands: &Bands) -> Pic
         }
         let y = TOP + kinds.len() as i32 * ROW;
         row_name(area, "leader", y)?;
-        for reign in reigns(recorded) {
+        for reign in reigns(&recorded.samples) {
             let (from, to) = (scale.x(reign.from), scale.x(reign.to));
             if to <= from {
                 continue;
@@ -116,36 +118,73 @@ struct Reign {
     leader: Option<(String, u64)>,
 }
 
-/// Who led, from the samples: of those who say that they lead, the one of the highest term; nobody
-/// once all servers of a round of samples say that they do not.
-fn reigns(recorded: &Recorded) -> Vec<Reign> {
-    let round = recorded.method.sample_interval.max(1);
+/// Who led, from the samples: a server that says it leads is believed until it is asked again; of
+/// several, the one of the highest term.
+fn reigns(samples: &[Sample]) -> Vec<Reign> {
+    let mut claims: BTreeMap<&str, u64> = BTreeMap::new();
     let mut reigns: Vec<Reign> = Vec::new();
-    let same_round =
-        |a: &crate::observe::Sample, b: &crate::observe::Sample| a.time / round == b.time / round;
-    for samples in recorded.samples.chunk_by(same_round) {
-        let time = samples[0].time;
-        let leader = samples
-            .iter()
-            .filter(|sample| sample.up && sample.role == "leader")
-            .max_by_key(|sample| sample.term)
-            .map(|sample| (sample.node.clone(), sample.term));
-        match reigns.last_mut() {
-            Some(last) if last.leader == leader => last.to = time + round,
-            Some(last) => {
-                last.to = time;
-                reigns.push(Reign {
-                    from: time,
-                    to: time + round,
-                    leader,
-                });
+    for sample in samples {
+        match sample.up && sample.role == "leader" {
+            true => claims.insert(&sample.node, sample.term),
+            false => claims.remove(sample.node.as_str()),
+        };
+        let highest = claims.iter().max_by_key(|(_, term)| **term);
+        let leader = highest.map(|(node, term)| (node.to_string(), *term));
+        if let Some(last) = reigns.last_mut() {
+            last.to = sample.time;
+            if last.leader == leader {
+                continue;
             }
-            None => reigns.push(Reign {
-                from: time,
-                to: time + round,
-                leader,
-            }),
         }
+        reigns.push(Reign {
+            from: sample.time,
+            to: sample.time,
+            leader,
+        });
     }
     reigns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(time: u64, node: &str, role: &str, term: u64) -> Sample {
+        let text = format!(
+            r#"{{"time":{time},"node":"{node}","up":{},"role":"{role}","term":{term}}}"#,
+            !role.is_empty()
+        );
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn a_leader_reigns_until_it_is_gone_or_one_of_a_higher_term_is_seen() {
+        let reigns = reigns(&[
+            sample(10, "n1", "leader", 2),
+            sample(11, "n2", "follower", 2),
+            sample(20, "n1", "leader", 2),
+            sample(21, "n2", "leader", 3),
+            sample(30, "n1", "leader", 2),
+            sample(31, "n2", "", 0),
+            sample(40, "n1", "follower", 4),
+        ]);
+        let told: Vec<String> = reigns
+            .iter()
+            .map(|reign| match &reign.leader {
+                Some((node, term)) => {
+                    format!("{node} in {term} from {} to {}", reign.from, reign.to)
+                }
+                None => format!("none from {} to {}", reign.from, reign.to),
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "n1 in 2 from 10 to 21",
+                "n2 in 3 from 21 to 31",
+                "n1 in 2 from 31 to 40",
+                "none from 40 to 40",
+            ]
+        );
+    }
 }

@@ -12,6 +12,9 @@ use std::collections::BTreeSet;
 /// A single piece of evidence is cut here; the whole is in `results.json`.
 const EVIDENCE_CHARS_MAX: usize = 20_000;
 
+/// With more faults than this, their pictures stay in their files, so that the page stays light.
+const PICTURES_MAX: usize = 60;
+
 pub(super) fn checks(results: &Results) -> Markup {
     html! {
         section #checks {
@@ -93,7 +96,8 @@ pub(super) fn faults(results: &Results, plots: &Plots) -> Markup {
                     }
                     (fault_body(fault))
                     @for (_, picture) in plots.recovery.iter().filter(|(id, _)| *id == fault.id) {
-                        (figure(picture))
+                        @if results.faults.len() <= PICTURES_MAX { (figure(picture)) }
+                        @else { p.note { "Picture: " code { "plots/" (picture.name) ".svg" } } }
                     }
                 }
             }
