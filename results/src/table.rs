@@ -85,11 +85,15 @@ fn figures(results: &Results) -> String {
         match results.rto.due {
             0 => "no fault took the leader or the majority away".to_owned(),
             due => format!(
-                "first success p50 {}, p95 {}, max {} over {} of {due} faults (resolution {})",
+                "first success p50 {}, p95 {}, max {} over {} of {due} faults{} (resolution {})",
                 results.restored(first.p50_ms),
                 results.restored(first.p95_ms),
                 results.restored(first.max_ms),
                 first.n,
+                match results.rto.all.censored {
+                    0 => String::new(),
+                    open => format!("; {open} not over before the next fault"),
+                },
                 duration(results.rto.resolution_ms)
             ),
         },

@@ -117,10 +117,13 @@ fn tiles(results: &Results) -> Markup {
             (tile("RTO, first success", html! { (results.restored(first.p50_ms)) }, match results.rto.due {
                 0 => html! { "no fault took the leader or the majority away" },
                 due => html! {
-                    "median of " (first.n) " of " (due) " faults that stopped the service; worst "
-                    (results.restored(first.max_ms))
+                    "median of " (first.n) " of " (due) " faults that stopped the service; "
+                    @match results.rto.all.censored {
+                        0 => { "worst " (results.restored(first.max_ms)) }
+                        open => { strong { (open) " not over before the next fault" } }
+                    }
                 },
-            }, false))
+            }, results.rto.all.censored > 0))
             (tile("RPO", html! {
                 @if rpo.measured { (count(rpo.lost)) " lost" } @else { "not measured" }
             }, html! {
