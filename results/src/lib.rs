@@ -1,5 +1,22 @@
 //! What is kept of a run and how it is shown.
 //!
-//! [`observe`] holds what is recorded beside the history while a run goes on.
+//! [`folder`] is the run's place on disk, written step by step so that a crash loses nothing recorded
+//! before it. [`observe`] holds what is recorded beside the history while a run goes on. Everything
+//! recorded, put together, is a [`Recorded`]; [`measure()`] turns it into [`Results`], which is
+//! `results.json`. From these two [`plots`] draws, [`report`] writes the page, [`table`] the terminal
+//! summary and [`junit`] the file for build servers.
+//!
+//! Only [`folder`] touches the disk. Nothing here reads a clock besides the one that names a folder.
 
+pub mod folder;
+pub mod junit;
+pub mod measure;
 pub mod observe;
+pub mod plots;
+mod recorded;
+pub mod report;
+pub mod table;
+
+pub use folder::{Error, Folder};
+pub use measure::{Results, measure, overall};
+pub use recorded::{LedgerFigures, Marks, Method, Recorded, Run};

@@ -1,0 +1,93 @@
+//! Pictures as SVG, drawn with plotters from binned data, never from single operations. [`canvas`]
+//! holds what they share: size, fonts, the colours by role, the bands of the faults.
+//!
+//! Every picture follows the reader's light or dark scheme: colours are classes, and the style that
+//! gives them their values is in each file and once in the report.
+
+mod availability;
+mod canvas;
+mod latency;
+mod recovery;
+mod strips;
+mod throughput;
+
+use crate::measure::Results;
+use crate::recorded::Recorded;
+
+pub use canvas::STYLE;
+use canvas::{Bands, Timescale};
+
+/// The pictures of a run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plots {
+    /// Over the time of the run, one above the other on the same scale.
+    pub timeline: Vec<Picture>,
+    /// The recoveries of all faults; `None` when no fault took effect.
+    pub recoveries: Option<Picture>,
+    /// One for each fault that took effect, by its number.
+    pub recovery: Vec<(u32, Picture)>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Picture {
+    /// File name without its ending.
+    pub name: String,
+    /// What the picture shows, in a line.
+    pub title: String,
+    /// In units of which the width has [`canvas::WIDTH`].
+    height: u32,
+    /// The inside of the root element.
+    body: String,
+}
+
+impl Plots {
+    pub fn pictures(&self) -> impl Iterator<Item = &Picture> {
+        let each = self.recovery.iter().map(|(_, picture)| picture);
+        self.timeline.iter().chain(&self.recoveries).chain(each)
+    }
+}
+
+impl Picture {
+    /// For a page that has [`STYLE`] and says the title itself.
+    pub fn inline(&self) -> String {
+        format!("{}{}</svg>", self.root("", 0), self.body)
+    }
+
+    /// A document of its own, with its title above.
+    pub fn document(&self) -> String {
+        const TITLE: u32 = 30;
+        let title = maud::html! { (self.title) }.into_string();
+        format!(
+            "{}<style>{STYLE}svg{{background:var(--page)}}</style>\
+             <text x=\"10\" y=\"-10\" font-size=\"14\" font-weight=\"600\" class=\"f-ink\">{title}</text>\
+             {}</svg>\n",
+            self.root("xmlns=\"http://www.w3.org/2000/svg\" ", TITLE),
+            self.body
+        )
+    }
+
+    fn root(&self, namespace: &str, above: u32) -> String {
+        let title = maud::html! { (self.title) }.into_string();
+        format!(
+            "<svg {namespace}viewBox=\"0 -{above} {} {}\" class=\"plot\" role=\"img\" aria-label=\"{title}\" \
+             font-family=\"system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif\">",
+            canvas::WIDTH,
+            self.height + above
+        )
+    }
+}
+
+pub fn draw(recorded: &Recorded, results: &Results) -> Plots {
+    let scale = Timescale::of(recorded);
+    let bands = Bands::of(recorded);
+    Plots {
+        timeline: vec![
+            strips::draw(recorded, &scale, &bands),
+            latency::draw(recorded, &scale, &bands),
+            throughput::draw(recorded, &scale, &bands),
+            availability::draw(recorded, &scale, &bands),
+        ],
+        recoveries: recovery::overview(results),
+        recovery: recovery::each(results),
+    }
+}

@@ -1,0 +1,190 @@
+//! Checks with their evidence, faults with their proof, gates.
+
+use super::{badge, fact, figure};
+use crate::measure::{FaultSummary, Recovery, Results, Rto};
+use crate::plots::Plots;
+use crate::table::{count, duration, optional};
+use checker::{Validity, Verdict};
+use maud::{Markup, html};
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+
+/// A single piece of evidence is cut here; the whole is in `results.json`.
+const EVIDENCE_CHARS_MAX: usize = 20_000;
+
+/// With more faults than this, their pictures stay in their files, so that the page stays light.
+const PICTURES_MAX: usize = 60;
+
+pub(super) fn checks(results: &Results) -> Markup {
+    html! {
+        section #checks {
+            h2 { "Checks" }
+            @if results.checks.is_empty() { p.lead { "No checker judged this run." } }
+            @for (name, verdict) in &results.checks { (check(name, verdict)) }
+        }
+    }
+}
+
+fn check(name: &str, verdict: &Verdict) -> Markup {
+    html! {
+        div.card {
+            div.line { (badge(verdict.valid)) h3 { (name) } }
+            @if !verdict.reason.is_empty() { p { (verdict.reason) } }
+            (pairs(&verdict.details))
+        }
+    }
+}
+
+/// Figures side by side; evidence with a shape of its own below.
+fn pairs(pairs: &Map<String, Value>) -> Markup {
+    let shaped = |value: &Value| value.is_object() || (value.is_array() && text(value).len() > 80);
+    let plain: Vec<_> = pairs.iter().filter(|(_, value)| !shaped(value)).collect();
+    html! {
+        @if !plain.is_empty() {
+            dl.facts.small { @for (name, value) in plain { (fact(&name.replace('_', " "), html! { (text(value)) })) } }
+        }
+        @for (name, value) in pairs.iter().filter(|(_, value)| shaped(value)) {
+            div.name { (name.replace('_', " ")) }
+            (evidence(value))
+        }
+    }
+}
+
+fn evidence(value: &Value) -> Markup {
+    let text = match value.as_array() {
+        // One item a line reads better than every brace on its own.
+        Some(items) => items.iter().map(|item| format!("{item}\n")).collect(),
+        None => serde_json::to_string_pretty(value).unwrap_or_default(),
+    };
+    let cut = text
+        .char_indices()
+        .nth(EVIDENCE_CHARS_MAX)
+        .map(|(at, _)| at);
+    html! {
+        pre { (text[..cut.unwrap_or(text.len())]) }
+        @if cut.is_some() { p.note { "Cut here; the whole is in " code { "results.json" } "." } }
+    }
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Bool(true) => "yes".into(),
+        Value::Bool(false) => "no".into(),
+        Value::Null => "none".into(),
+        Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(", "),
+        Value::Number(number) => match number.as_u64() {
+            Some(n) if n >= 10_000 => count(n),
+            _ => number.to_string(),
+        },
+        Value::Object(_) => value.to_string(),
+    }
+}
+
+pub(super) fn faults(results: &Results, plots: &Plots) -> Markup {
+    html! {
+        section #faults {
+            h2 { "Faults and their proof" }
+            @if results.faults.is_empty() { p.lead { "No fault was injected." } }
+            @for fault in &results.faults {
+                details id={ "fault-" (fault.id) } {
+                    summary {
+                        span.number { (fault.id) }
+                        " " strong { (fault.title()) } " " (fault.targets.join(" "))
+                        span.when { (when(fault)) }
+                        @if !fault.effective { " " (badge(Validity::Unknown)) " no effect" }
+                    }
+                    (fault_body(fault))
+                    @for (_, picture) in plots.recovery.iter().filter(|(id, _)| *id == fault.id) {
+                        @if results.faults.len() <= PICTURES_MAX { (figure(picture)) }
+                        @else { p.note { "Picture: " code { "plots/" (picture.name) ".svg" } } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn when(fault: &FaultSummary) -> String {
+    match (fault.effective_ms, fault.healed_ms) {
+        (Some(from), Some(to)) => format!("{} to {}", duration(from), duration(to)),
+        (Some(from), None) => format!("from {}, not healed", duration(from)),
+        (None, _) => format!("tried at {}", duration(fault.intend_ms)),
+    }
+}
+
+fn fault_body(fault: &FaultSummary) -> Markup {
+    html! {
+        @if let Some(error) = &fault.error { p.text-invalid { (error) } }
+        @if fault.proof.is_empty() {
+            @if fault.effective { p { "It was confirmed without further figures." } }
+        } @else {
+            div.name { "proof that it took effect" }
+            (pairs(&fault.proof))
+        }
+        @if !fault.healed_proof.is_empty() {
+            div.name { "proof that it was healed" }
+            (pairs(&fault.healed_proof))
+        }
+        @if fault.snapshots_installed > 0 {
+            p { "Images received by InstallSnapshot, as the servers count: " (fault.snapshots_installed) "." }
+        }
+        @if let Some(rto) = &fault.rto {
+            (restarts(rto))
+            @if rto.carried_over {
+                p.note { "The service was still away because of the fault before, so the first success ends that outage." }
+            }
+            @for reason in rto.steady_reason.iter().map(|r| ("Steady: ", r))
+                .chain(rto.rejoin_reason.iter().map(|r| ("Caught up: ", r))) {
+                p.note { (reason.0) (reason.1) "." }
+            }
+        }
+    }
+}
+
+/// What the restarted servers say of their recovery.
+fn restarts(rto: &Rto) -> Markup {
+    let names = |of: fn(&Recovery) -> Vec<&String>| -> BTreeSet<&String> {
+        rto.recovery.values().flat_map(of).collect()
+    };
+    let counts = names(|recovery| recovery.counts.keys().collect());
+    let phases = names(|recovery| recovery.phases_ms.keys().collect());
+    html! {
+        @if !rto.recovery.is_empty() {
+            div.scroll { table {
+                thead { tr {
+                    th { "restarted" }
+                    @for name in &counts { th.n { (name.replace('_', " ")) } }
+                    @for name in &phases { th.n { (name) } }
+                } }
+                tbody { @for (node, recovery) in &rto.recovery { tr {
+                    td { (node) }
+                    @for name in &counts {
+                        td.n { @match recovery.counts.get(*name) { Some(n) => (count(*n)), None => "-" } }
+                    }
+                    @for name in &phases { td.n { (optional(recovery.phases_ms.get(*name).copied())) } }
+                } } }
+            } }
+        }
+    }
+}
+
+pub(super) fn gates(results: &Results) -> Markup {
+    html! {
+        section #gates {
+            h2 { "Gates against empty success" }
+            p.lead { "A run in which nothing was really tested is unknown, never valid." }
+            div.scroll { table {
+                tbody {
+                    @for (name, gate) in &results.gates {
+                        tr {
+                            td { (badge(if gate.passed { Validity::Valid } else { Validity::Unknown })) }
+                            td { (name) }
+                            td.wide { (gate.reason) }
+                        }
+                    }
+                }
+            } }
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! The summary on the terminal: plain text that also reads well in a log; colour only for the verdict
+//! and only if the caller says that there is a terminal to show it.
+
+use crate::measure::{Distribution, FaultSummary, KindRto, Results};
+use checker::Validity;
+use tabled::builder::Builder;
+use tabled::settings::object::Columns;
+use tabled::settings::{Alignment, Modify, Padding, Style};
+
+/// The whole summary: verdict, figures, recovery by kind of fault, and what was not in order.
+pub fn summary(results: &Results, colour: bool) -> String {
+    let mut text = verdict_line(results, colour);
+    text.push('\n');
+    text += &figures(results);
+    if results.rto.all.effective > 0 {
+        text.push('\n');
+        text += &recovery(results);
+    }
+    let open = complaints(results);
+    if !open.is_empty() {
+        text.push('\n');
+        text += &open;
+    }
+    text
+}
+
+fn verdict_line(results: &Results, colour: bool) -> String {
+    let word = results.valid.to_string().to_uppercase();
+    let word = match (colour, results.valid) {
+        (false, _) => word,
+        (true, Validity::Valid) => format!("\x1b[1;32m{word}\x1b[0m"),
+        (true, Validity::Unknown) => format!("\x1b[1;33m{word}\x1b[0m"),
+        (true, Validity::Invalid) => format!("\x1b[1;31m{word}\x1b[0m"),
+    };
+    format!("{word}: {}\n", results.reason)
+}
+
+fn figures(results: &Results) -> String {
+    let mut rows = Builder::default();
+    let run = &results.run;
+    rows.push_record([
+        "run".to_owned(),
+        format!(
+            "{} on {} ({} nodes), workload {}, seed {}",
+            results.system,
+            run.environment,
+            run.nodes.len(),
+            results.workload,
+            results.seed
+        ),
+    ]);
+    let seconds = results.load_seconds();
+    let rate = match seconds > 0.0 {
+        true => format!(
+            ", {}/s",
+            count((results.ops.ok as f64 / seconds).round() as u64)
+        ),
+        false => String::new(),
+    };
+    rows.push_record([
+        "operations".to_owned(),
+        format!(
+            "{} ok, {} fail, {} unknown in {seconds:.1} s{rate}",
+            count(results.ops.ok),
+            count(results.ops.fail),
+            count(results.ops.info),
+        ),
+    ]);
+    let effective = results
+        .faults
+        .iter()
+        .filter(|fault| fault.effective)
+        .count();
+    rows.push_record([
+        "faults".to_owned(),
+        format!(
+            "{effective} of {} took effect, {} took the leader or the majority away",
+            results.faults.len(),
+            results.rto.due
+        ),
+    ]);
+    let first = &results.rto.all.first_success;
+    rows.push_record([
+        "RTO".to_owned(),
+        match results.rto.due {
+            0 => "no fault took the leader or the majority away".to_owned(),
+            due => format!(
+                "first success p50 {}, p95 {}, max {} over {} of {due} faults{} (resolution {})",
+                results.restored(first.p50_ms),
+                results.restored(first.p95_ms),
+                results.restored(first.max_ms),
+                first.n,
+                match results.rto.all.censored {
+                    0 => String::new(),
+                    open => format!("; {open} not over before the next fault"),
+                },
+                duration(results.rto.resolution_ms)
+            ),
+        },
+    ]);
+    rows.push_record(["RPO".to_owned(), results.rpo.sentence()]);
+    let service = &results.availability.service;
+    rows.push_record([
+        "available".to_owned(),
+        match service.up_ratio.zip(service.ratio) {
+            None => "not measured: no probes".to_owned(),
+            Some((up, served)) => format!(
+                "{} of the time; {} outages, longest {}, together {}; {} of {} probes served",
+                percent(up),
+                service.outages.count,
+                duration(service.outages.longest_ms),
+                duration(service.outages.total_ms),
+                percent(served),
+                count(service.probes),
+            ),
+        },
+    ]);
+    if let Some(all) = results.latency.operations.get("all") {
+        rows.push_record([
+            "latency".to_owned(),
+            format!(
+                "p50 {}, p99 {}, p99.9 {}, max {} (closed loop)",
+                duration(all.p50_ms),
+                duration(all.p99_ms),
+                duration(all.p99_9_ms),
+                duration(all.max_ms)
+            ),
+        ]);
+    }
+    let mut table = rows.build();
+    table
+        .with(Style::empty())
+        .with(Padding::zero())
+        .with(Modify::new(Columns::first()).with(Padding::new(2, 2, 0, 0)));
+    lines(&table.to_string())
+}
+
+/// Recovery by kind of fault.
+fn recovery(results: &Results) -> String {
+    let mut rows = Builder::default();
+    rows.push_record([
+        "recovery after",
+        "faults",
+        "due",
+        "first success p50",
+        "max",
+        "first write p50",
+        "steady p50",
+        "rejoin p50",
+        "max",
+    ]);
+    let p50 = |d: &Distribution| results.restored(d.p50_ms);
+    let max = |d: &Distribution| results.restored(d.max_ms);
+    let mut row = |name: &str, kind: &KindRto, due: u64| {
+        rows.push_record([
+            name.to_owned(),
+            kind.effective.to_string(),
+            due.to_string(),
+            p50(&kind.first_success),
+            max(&kind.first_success),
+            p50(&kind.first_write),
+            optional(kind.steady.p50_ms),
+            results.sampled(kind.rejoin.p50_ms),
+            results.sampled(kind.rejoin.max_ms),
+        ]);
+    };
+    for (name, kind) in &results.rto.by_kind {
+        row(name, kind, kind.first_success.n + kind.censored);
+    }
+    row("all", &results.rto.all, results.rto.due);
+    grid(rows, 1)
+}
+
+/// Recovery fault by fault.
+pub fn faults(results: &Results) -> String {
+    let mut rows = Builder::default();
+    rows.push_record([
+        "#",
+        "fault",
+        "targets",
+        "hit",
+        "at",
+        "kept",
+        "new",
+        "first write",
+        "steady",
+        "rejoin",
+    ]);
+    for fault in &results.faults {
+        let at = fault.effective_ms.unwrap_or(fault.intend_ms);
+        let mut cells = vec![
+            fault.id.to_string(),
+            fault.title(),
+            fault.targets.join(" "),
+            fault.role.clone(),
+            duration(at),
+        ];
+        cells.extend(rto_cells(results, fault));
+        rows.push_record(cells);
+    }
+    grid(rows, 4)
+}
+
+/// First success on kept and on new connections, first write, steady, rejoin.
+pub(crate) fn rto_cells(results: &Results, fault: &FaultSummary) -> [String; 5] {
+    let Some(rto) = &fault.rto else {
+        return ["no effect", "", "", "", ""].map(str::to_owned);
+    };
+    let cell = |name: &str, value: Option<f64>| match value {
+        None if rto.censored.iter().any(|c| c == name) => format!("> {}", duration(rto.window_ms)),
+        value => results.restored(value),
+    };
+    [
+        cell("first_success_kept", rto.first_success_kept_ms),
+        cell("first_success_new", rto.first_success_new_ms),
+        cell("first_write", rto.first_write_ms),
+        optional(rto.steady_ms),
+        results.sampled(rto.rejoin_ms),
+    ]
+}
+
+fn complaints(results: &Results) -> String {
+    let mut text = String::new();
+    for (name, verdict) in &results.checks {
+        if verdict.valid != Validity::Valid {
+            text += &format!("  check {name}: {}: {}\n", verdict.valid, verdict.reason);
+        }
+    }
+    for (name, gate) in results.gates.iter().filter(|(_, gate)| !gate.passed) {
+        text += &format!("  gate {name}: {}\n", gate.reason);
+    }
+    text
+}
+
+/// A table without lines: the first `names` columns hold names, the others numbers.
+fn grid(rows: Builder, names: usize) -> String {
+    let mut table = rows.build();
+    table
+        .with(Style::empty())
+        .with(Padding::new(0, 2, 0, 0))
+        .with(Modify::new(Columns::new(names..)).with(Alignment::right()))
+        .with(Modify::new(Columns::first()).with(Padding::new(2, 2, 0, 0)));
+    lines(&table.to_string())
+}
+
+/// Without blanks at the ends of lines.
+fn lines(text: &str) -> String {
+    text.lines()
+        .map(|line| format!("{}\n", line.trim_end()))
+        .collect()
+}
+
+impl Results {
+    /// Length of the load phase.
+    pub fn load_seconds(&self) -> f64 {
+        self.marks.load_end.saturating_sub(self.marks.load_start) as f64 / 1e9
+    }
+
+    /// A time until clients were served: under the probe interval it is only known to be shorter.
+    pub(crate) fn restored(&self, value_ms: Option<f64>) -> String {
+        known_to(self.rto.resolution_ms, value_ms)
+    }
+
+    /// A time taken from the status samples.
+    pub(crate) fn sampled(&self, value_ms: Option<f64>) -> String {
+        known_to(self.rto.sample_resolution_ms, value_ms)
+    }
+}
+
+fn known_to(resolution_ms: f64, value_ms: Option<f64>) -> String {
+    match value_ms {
+        None => "-".to_owned(),
+        Some(value) if value < resolution_ms => format!("< {}", duration(resolution_ms)),
+        Some(value) => duration(value),
+    }
+}
+
+/// A time, or a dash where there is none.
+pub(crate) fn optional(ms: Option<f64>) -> String {
+    ms.map_or("-".to_owned(), duration)
+}
+
+/// Milliseconds for a reader: three digits that matter.
+pub fn duration(ms: f64) -> String {
+    match ms {
+        ms if ms >= 100_000.0 => format!("{:.0} s", ms / 1e3),
+        ms if ms >= 10_000.0 => format!("{:.1} s", ms / 1e3),
+        ms if ms >= 1_000.0 => format!("{:.2} s", ms / 1e3),
+        ms if ms >= 100.0 || ms == ms.round() => format!("{ms:.0} ms"),
+        ms if ms >= 10.0 => format!("{ms:.1} ms"),
+        ms => format!("{ms:.2} ms"),
+    }
+}
+
+/// A count with its thousands set apart.
+pub fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A share, cut and not rounded: less than everything is never 100 %.
+pub fn percent(ratio: f64) -> String {
+    format!("{:.2} %", (ratio * 1e4 + 1e-6).floor() / 1e2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_for_readers() {
+        assert_eq!(count(0), "0");
+        assert_eq!(count(999), "999");
+        assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!(percent(0.99999), "99.99 %");
+        assert_eq!(percent(1.0), "100.00 %");
+        assert_eq!(percent(0.07), "7.00 %");
+        assert_eq!(duration(0.123), "0.12 ms");
+        assert_eq!(duration(20.0), "20 ms");
+        assert_eq!(duration(1_234.0), "1.23 s");
+        assert_eq!(duration(61_000.0), "61.0 s");
+    }
+}
