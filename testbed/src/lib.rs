@@ -3,6 +3,15 @@
 //! An [`Environment`] gives [`Node`]s and, where it can, a [`Network`] whose every directed link can be
 //! cut. Whatever an environment makes (namespaces, links, processes, proxies) ends with the process
 //! that made it, however that process ends.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`loopback`] | nodes on addresses 127.x.y.z, a proxy per directed pair; needs nothing |
+//! | [`process`] | starting, signalling and reaping programs |
+
+mod ends;
+pub mod loopback;
+pub mod process;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -28,9 +37,15 @@ pub enum Error {
     /// The environment lacks what was asked for; the text says what and how to get it.
     #[error("{0}")]
     Unsupported(String),
+    /// The process has ended (or its id belongs to another by now): there is nothing to signal.
+    #[error("{}: process {} is gone", .0.node, .0.pid)]
+    Gone(Process),
     #[error("{0}")]
     Failed(String),
 }
+
+/// Tells a program that `netns::enter` has started again which part it plays; never handed to nodes.
+const STAGE_VARIABLE: &str = "TESTBED_STAGE";
 
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -131,6 +146,26 @@ pub trait Environment: Send + Sync {
     async fn teardown(&self) -> Result<()>;
 }
 
+/// Makes and returns `<dir>/<node>`, as an absolute path.
+fn node_folder(dir: &Path, node: &NodeId) -> Result<PathBuf> {
+    let folder = dir.join(node.as_str());
+    std::fs::create_dir_all(&folder)
+        .and_then(|()| folder.canonicalize())
+        .map_err(Error::io(folder.display().to_string()))
+}
+
+impl Error {
+    /// For `map_err`: an I/O error with what was being done, or the path it was done to.
+    pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Io { what, source }
+    }
+
+    pub(crate) fn unknown(node: &NodeId) -> Self {
+        Self::Failed(format!("no node {node} in this environment"))
+    }
+}
+
 impl NodeId {
     pub fn new(name: impl Into<Arc<str>>) -> Self {
         Self(name.into())
@@ -138,6 +173,11 @@ impl NodeId {
 
     pub fn controller() -> Self {
         Self::new("controller")
+    }
+
+    /// The name of the `number`-th node, counted from 1.
+    pub fn numbered(number: usize) -> Self {
+        Self::new(format!("n{number}"))
     }
 
     pub fn as_str(&self) -> &str {
