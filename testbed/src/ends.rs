@@ -57,6 +57,17 @@ impl Ends {
         index.map(End).ok_or_else(|| Error::unknown(name))
     }
 
+    /// The two ends of a directed link.
+    pub fn pair(&self, from: &NodeId, to: &NodeId) -> Result<(End, End)> {
+        let (source, target) = (self.find(from)?, self.find(to)?);
+        if source == target {
+            return Err(Error::Failed(format!(
+                "there is no link from {from} to itself"
+            )));
+        }
+        Ok((source, target))
+    }
+
     pub fn name(&self, end: End) -> &NodeId {
         &self.names[end.0]
     }

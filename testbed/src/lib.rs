@@ -7,10 +7,12 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`loopback`] | nodes on addresses 127.x.y.z, a proxy per directed pair; needs nothing |
+//! | [`netns`] | nodes in network namespaces, a packet switch of our own; needs root or user namespaces |
 //! | [`process`] | starting, signalling and reaping programs |
 
 mod ends;
 pub mod loopback;
+pub mod netns;
 pub mod process;
 
 use async_trait::async_trait;
@@ -93,6 +95,23 @@ pub struct LinkCounters {
     pub passed: u64,
     /// Dropped (netns) or held back (loopback) because the link was cut.
     pub cut: u64,
+    /// Dropped by the link's quality, or for want of room in a queue. Never in `loopback`.
+    #[serde(default)]
+    pub lost: u64,
+}
+
+/// How well a link that is not cut carries packets. The default is perfect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LinkQuality {
+    /// The probability that a packet is lost, from 0 to 1.
+    pub loss: f64,
+    /// The probability that a packet arrives twice, from 0 to 1.
+    pub duplicate: f64,
+    /// How long every packet is under way.
+    pub delay: Duration,
+    /// The most that is added to the delay, evenly distributed: packets then overtake each other.
+    pub jitter: Duration,
 }
 
 /// A machine of the environment.
@@ -125,7 +144,13 @@ pub trait Network: Send + Sync {
     /// Nothing passes from `from` to `to` any more. Idempotent.
     async fn cut(&self, from: &NodeId, to: &NodeId) -> Result<()>;
     async fn mend(&self, from: &NodeId, to: &NodeId) -> Result<()>;
-    /// Mends every link.
+    /// Sets how well the link carries packets; a cut stays a cut. Refused where links carry no packets.
+    async fn shape(&self, from: &NodeId, to: &NodeId, _quality: LinkQuality) -> Result<()> {
+        Err(Error::Unsupported(format!(
+            "the link from {from} to {to} can be cut, but not slowed or made lossy: that needs the netns environment"
+        )))
+    }
+    /// Mends every link and makes it perfect.
     async fn heal(&self) -> Result<()>;
     fn counters(&self, from: &NodeId, to: &NodeId) -> LinkCounters;
     /// Sends something from `from` to `to` and says whether it arrived within `limit`: the proof of a

@@ -68,6 +68,7 @@ impl Link {
         LinkCounters {
             passed: self.passed.load(Ordering::Relaxed),
             cut: self.held.load(Ordering::Relaxed),
+            lost: 0,
         }
     }
 }

@@ -183,7 +183,7 @@ impl Network for Fabric {
     }
 
     async fn probe(&self, from: &NodeId, to: &NodeId, limit: Duration) -> Result<bool> {
-        let (source, target) = (self.ends.find(from)?, self.ends.find(to)?);
+        let (source, target) = self.ends.pair(from, to)?;
         match self.probes.get(source, target) {
             Some(probe) => probe.send(&self.tokens, limit).await,
             None => Err(Error::Failed(format!(

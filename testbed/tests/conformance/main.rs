@@ -6,11 +6,17 @@ mod programs;
 
 use cases::Outcome;
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use testbed::Environment;
+use testbed::loopback::Loopback;
+use testbed::netns::{self, Entered, Netns};
+
+/// The user and group that own nothing.
+const NOBODY: u32 = 65534;
 
 macro_rules! run_all {
     ($suite:expr, $($case:ident),+ $(,)?) => {
@@ -35,12 +41,57 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
+        Some("netns") => in_namespaces(&args[1..]),
         _ => all(&args),
     }
 }
 
 fn all(args: &[String]) -> ExitCode {
-    let mut suite = Suite::new("loopback", args);
+    let loopback = one("loopback", args);
+    let root = nested("as the invoking user", Command::new(own_path()), args);
+    let user = if nix::unistd::geteuid().is_root() {
+        let mut command = Command::new(own_path());
+        command.uid(NOBODY).gid(NOBODY);
+        nested("as an ordinary user", command, args)
+    } else {
+        println!("skipped: netns as another user: this is an ordinary user already");
+        true
+    };
+    ExitCode::from(u8::from(!(loopback && root && user)))
+}
+
+fn own_path() -> PathBuf {
+    std::env::current_exe().expect("a running program has a path")
+}
+
+/// Runs the cases in namespaces, in a process of their own.
+fn nested(who: &str, mut command: Command, args: &[String]) -> bool {
+    println!("netns {who}");
+    let status = command.arg("netns").args(args).status();
+    match status {
+        Ok(status) => status.success(),
+        Err(error) => {
+            println!("skipped: netns {who}: {error}");
+            true
+        }
+    }
+}
+
+/// The part of the process that [`nested`] starts.
+fn in_namespaces(args: &[String]) -> ExitCode {
+    match netns::enter() {
+        Ok(Entered::Inside) => ExitCode::from(u8::from(!one("netns", args))),
+        Ok(Entered::Done(code)) => ExitCode::from(code),
+        Err(error) => {
+            println!("FAILED: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Every case in one environment.
+fn one(environment: &'static str, args: &[String]) -> bool {
+    let mut suite = Suite::new(environment, args);
     suite.every_case();
     suite.run("a_killed_controller_leaves_no_process", |_| async {
         leaves_nothing("loopback")
@@ -160,19 +211,20 @@ impl Suite {
         }
     }
 
-    fn end(self) -> ExitCode {
+    fn end(self) -> bool {
         let _ = std::fs::remove_dir_all(&self.folder);
         println!(
             "{}: {} passed; {} failed",
             self.environment, self.passed, self.failed
         );
-        ExitCode::from(u8::from(self.failed > 0))
+        self.failed == 0
     }
 }
 
 async fn environment(name: &str, folder: &Path) -> Result<Arc<dyn Environment>, testbed::Error> {
     match name {
-        "loopback" => Ok(testbed::loopback::Loopback::new(3, folder).await?),
+        "loopback" => Ok(Loopback::new(3, folder).await?),
+        "netns" => Ok(Netns::new(3, folder).await?),
         other => Err(testbed::Error::Unsupported(format!(
             "no environment {other}"
         ))),
