@@ -9,7 +9,9 @@
 //! | [`loopback`] | nodes on addresses 127.x.y.z, a proxy per directed pair; needs nothing |
 //! | [`netns`] | nodes in network namespaces, a packet switch of our own; needs root or user namespaces |
 //! | [`process`] | starting, signalling and reaping programs |
+//! | [`doctor`] | what this machine can do, and the choice of an environment |
 
+pub mod doctor;
 mod ends;
 pub mod loopback;
 pub mod netns;

@@ -23,6 +23,7 @@ mod switch;
 mod tether;
 
 pub use enter::{Entered, enter, is_inside};
+pub(crate) use packet::open as open_packet_socket;
 
 use crate::ends::{CONTROLLER, End, Ends, Pairs};
 use crate::process::{self, Confinement, Place, Spawner};

@@ -13,7 +13,7 @@ pub(super) const HEADER: usize = 10;
 
 /// Opens a socket in the calling thread's network namespace; non-blocking, and deaf to what is sent out
 /// through the interface.
-pub(super) fn open(interface: u32, buffer_bytes: usize) -> io::Result<OwnedFd> {
+pub(crate) fn open(interface: u32, buffer_bytes: usize) -> io::Result<OwnedFd> {
     let everything = (libc::ETH_P_ALL as u16).to_be();
     let kind = libc::SOCK_RAW | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
     // SAFETY: socket(2) takes no pointers. Protocol 0 receives nothing until bind names one.
