@@ -3,6 +3,19 @@
 //! An [`Environment`] gives [`Node`]s and, where it can, a [`Network`] whose every directed link can be
 //! cut. Whatever an environment makes (namespaces, links, processes, proxies) ends with the process
 //! that made it, however that process ends.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`loopback`] | nodes on addresses 127.x.y.z, a proxy per directed pair; needs nothing |
+//! | [`netns`] | nodes in network namespaces, a packet switch of our own; needs root or user namespaces |
+//! | [`process`] | starting, signalling and reaping programs |
+//! | [`doctor`] | what this machine can do, and the choice of an environment |
+
+pub mod doctor;
+mod ends;
+pub mod loopback;
+pub mod netns;
+pub mod process;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -28,9 +41,15 @@ pub enum Error {
     /// The environment lacks what was asked for; the text says what and how to get it.
     #[error("{0}")]
     Unsupported(String),
+    /// The process has ended (or its id belongs to another by now): there is nothing to signal.
+    #[error("{}: process {} is gone", .0.node, .0.pid)]
+    Gone(Process),
     #[error("{0}")]
     Failed(String),
 }
+
+/// Tells a program that `netns::enter` has started again which part it plays; never handed to nodes.
+const STAGE_VARIABLE: &str = "TESTBED_STAGE";
 
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -78,6 +97,23 @@ pub struct LinkCounters {
     pub passed: u64,
     /// Dropped (netns) or held back (loopback) because the link was cut.
     pub cut: u64,
+    /// Dropped by the link's quality, or for want of room in a queue. Never in `loopback`.
+    #[serde(default)]
+    pub lost: u64,
+}
+
+/// How well a link that is not cut carries packets. The default is perfect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LinkQuality {
+    /// The probability that a packet is lost, from 0 to 1.
+    pub loss: f64,
+    /// The probability that a packet arrives twice, from 0 to 1.
+    pub duplicate: f64,
+    /// How long every packet is under way.
+    pub delay: Duration,
+    /// The most that is added to the delay, evenly distributed: packets then overtake each other.
+    pub jitter: Duration,
 }
 
 /// A machine of the environment.
@@ -110,7 +146,13 @@ pub trait Network: Send + Sync {
     /// Nothing passes from `from` to `to` any more. Idempotent.
     async fn cut(&self, from: &NodeId, to: &NodeId) -> Result<()>;
     async fn mend(&self, from: &NodeId, to: &NodeId) -> Result<()>;
-    /// Mends every link.
+    /// Sets how well the link carries packets; a cut stays a cut. Refused where links carry no packets.
+    async fn shape(&self, from: &NodeId, to: &NodeId, _quality: LinkQuality) -> Result<()> {
+        Err(Error::Unsupported(format!(
+            "the link from {from} to {to} can be cut, but not slowed or made lossy: that needs the netns environment"
+        )))
+    }
+    /// Mends every link and makes it perfect.
     async fn heal(&self) -> Result<()>;
     fn counters(&self, from: &NodeId, to: &NodeId) -> LinkCounters;
     /// Sends something from `from` to `to` and says whether it arrived within `limit`: the proof of a
@@ -131,6 +173,26 @@ pub trait Environment: Send + Sync {
     async fn teardown(&self) -> Result<()>;
 }
 
+/// Makes and returns `<dir>/<node>`, as an absolute path.
+fn node_folder(dir: &Path, node: &NodeId) -> Result<PathBuf> {
+    let folder = dir.join(node.as_str());
+    std::fs::create_dir_all(&folder)
+        .and_then(|()| folder.canonicalize())
+        .map_err(Error::io(folder.display().to_string()))
+}
+
+impl Error {
+    /// For `map_err`: an I/O error with what was being done, or the path it was done to.
+    pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Io { what, source }
+    }
+
+    pub(crate) fn unknown(node: &NodeId) -> Self {
+        Self::Failed(format!("no node {node} in this environment"))
+    }
+}
+
 impl NodeId {
     pub fn new(name: impl Into<Arc<str>>) -> Self {
         Self(name.into())
@@ -138,6 +200,11 @@ impl NodeId {
 
     pub fn controller() -> Self {
         Self::new("controller")
+    }
+
+    /// The name of the `number`-th node, counted from 1.
+    pub fn numbered(number: usize) -> Self {
+        Self::new(format!("n{number}"))
     }
 
     pub fn as_str(&self) -> &str {

@@ -1,0 +1,94 @@
+//! The programs that the conformance tests run on nodes: this test program itself, in other parts.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::time::Duration;
+use testbed::{Node, Program};
+
+/// Answers every byte with the same byte, at an address.
+pub fn echo(node: &dyn Node, port: u16) -> Program {
+    program(
+        node,
+        &["echo", &SocketAddr::new(node.addr(), port).to_string()],
+    )
+}
+
+/// Sends a counter to an echo over one connection, and logs each answer.
+pub fn chat(node: &dyn Node, peer: SocketAddr) -> Program {
+    program(node, &["chat", &peer.to_string()])
+}
+
+fn program(node: &dyn Node, args: &[&str]) -> Program {
+    let own = std::env::current_exe().expect("a running program has a path");
+    Program {
+        path: own,
+        args: std::iter::once("part")
+            .chain(args.iter().copied())
+            // The folder makes the program's command line unlike that of any other run.
+            .chain([node.dir().to_str().expect("test folders are UTF-8")])
+            .map(String::from)
+            .collect(),
+        env: Vec::new(),
+        log: node.dir().join(format!("{}.log", args[0])),
+    }
+}
+
+/// Plays the part named on the command line.
+pub fn play(args: &[String]) -> std::io::Result<()> {
+    let address: SocketAddr = args[1].parse().map_err(std::io::Error::other)?;
+    match args[0].as_str() {
+        "echo" => serve_echo(address),
+        "chat" => hold_chat(address),
+        part => Err(std::io::Error::other(format!("unknown part {part}"))),
+    }
+}
+
+fn serve_echo(address: SocketAddr) -> std::io::Result<()> {
+    for stream in TcpListener::bind(address)?.incoming() {
+        let mut stream = stream?;
+        stream.set_nodelay(true)?;
+        std::thread::spawn(move || {
+            let mut chunk = [0; 64 * 1024];
+            while let Ok(length @ 1..) = stream.read(&mut chunk) {
+                if stream.write_all(&chunk[..length]).is_err() {
+                    break;
+                }
+            }
+        });
+    }
+    Ok(())
+}
+
+fn hold_chat(address: SocketAddr) -> std::io::Result<()> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
+    for count in 0u64.. {
+        stream.write_all(&count.to_be_bytes())?;
+        let mut answer = [0; 8];
+        stream.read_exact(&mut answer)?;
+        println!("{}", u64::from_be_bytes(answer));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok(())
+}
+
+/// The counters that a chat has had answered so far.
+pub fn answers(node: &dyn Node) -> Vec<u64> {
+    let text = std::fs::read_to_string(node.dir().join("chat.log")).unwrap_or_default();
+    let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+    whole.lines().map_while(|line| line.parse().ok()).collect()
+}
+
+/// How many processes of this machine, as far as `/proc` shows it, name `folder` in their command line.
+pub fn processes_of(folder: &Path) -> usize {
+    let folder = folder.to_str().expect("test folders are UTF-8").as_bytes();
+    let own = std::process::id().to_string();
+    std::fs::read_dir("/proc")
+        .expect("/proc is mounted")
+        .flatten()
+        .filter(|entry| entry.file_name().to_str() != Some(&own))
+        .filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok())
+        .filter(|line| line.windows(folder.len()).any(|part| part == folder))
+        .count()
+}
