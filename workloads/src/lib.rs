@@ -3,10 +3,31 @@
 //! A [`Workload`] names a data type: its generator makes the operations, its finale the reads after
 //! recovery, its checkers judge. Generators are pure and seeded: they see only the [`Context`] that the
 //! interpreter hands them, so they run in virtual time in tests and in real time in a run.
+//!
+//! | where | what |
+//! |---|---|
+//! | [`generator`] | combinators: rates, limits, phases, keys, retries |
+//! | [`Register`], [`Ledger`], [`Union`] | the workloads; [`by_name`] finds them |
+//! | [`seed`] | one stream of random numbers per component |
+//! | [`simulate`] | virtual time, for tests |
+
+pub mod generator;
+pub mod ledger;
+pub mod register;
+mod registry;
+pub mod seed;
+pub mod simulate;
+mod union;
+
+pub use ledger::Ledger;
+pub use register::Register;
+pub use registry::{ALL, Description, UnknownWorkload, by_name};
+pub use union::Union;
 
 use checker::{Checker, Event, Op, ProcessId};
 
 /// What a generator may know when it is asked for the next operation.
+#[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
     /// Nanoseconds since the start of the run.
     pub time: u64,
@@ -15,6 +36,13 @@ pub struct Context<'a> {
     /// Number of worker threads. A process's thread is `process % threads`: it stays the same when a
     /// crashed process is replaced.
     pub threads: u64,
+}
+
+impl Context<'_> {
+    /// The worker thread of a process.
+    pub fn thread(&self, process: ProcessId) -> u64 {
+        process.0 % self.threads.max(1)
+    }
 }
 
 /// A generator's answer.
@@ -37,11 +65,12 @@ pub trait Generator: Send {
     fn observe(&mut self, _event: &Event) {}
 }
 
-/// A data type under test: what clients do with it and what must hold.
+/// A data type under test: what clients do with it and what must hold. A value belongs to one run: its
+/// finale reads what its generator has written.
 pub trait Workload: Send + Sync {
-    fn name(&self) -> &'static str;
+    fn name(&self) -> &str;
     /// Name of the model in the history's header.
-    fn model(&self) -> &'static str;
+    fn model(&self) -> &str;
     /// The operations of the main phase; endless unless limited by the caller.
     fn generator(&self, seed: u64) -> Box<dyn Generator>;
     /// The reads after all faults are healed; ends by itself once each has succeeded.

@@ -4,6 +4,10 @@
 //! and M workloads meet without generics or stringly-typed operations.
 
 pub mod faults;
+pub mod jsonl;
+mod structure;
+
+pub use structure::{Operation, Structure, StructureError};
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -188,6 +192,24 @@ impl From<i64> for Key {
 impl From<i64> for Value {
     fn from(n: i64) -> Self {
         Value::Int(n)
+    }
+}
+
+impl From<&str> for Key {
+    fn from(text: &str) -> Self {
+        Key::Text(text.into())
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Value::Text(text.into())
+    }
+}
+
+impl fmt::Display for ProcessId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
     }
 }
 

@@ -1,0 +1,459 @@
+//! Reads history files, ours and those of other tools, line by line; see the [format](super).
+
+use super::super::structure::Structure;
+use super::super::{
+    Event, Header, History, Key, NemesisEvent, Op, Phase, ProcessId, Reason, Ret, Value,
+};
+use super::{SINGLE_KEY, VERSION};
+use serde::Deserialize;
+use serde_json::Value as Json;
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Why a history could not be read, and where.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    #[error("{file}: {source}")]
+    Io { file: String, source: io::Error },
+    /// Lines and columns count from 1.
+    #[error("{file}:{line}:{column}: {problem}")]
+    Line {
+        file: String,
+        line: u64,
+        column: usize,
+        problem: String,
+    },
+}
+
+/// What a line holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Record {
+    Header(Header),
+    Event(Event),
+    Nemesis(NemesisEvent),
+}
+
+/// Reads a history file record by record, checking that the events make a history.
+pub struct Reader<R> {
+    input: R,
+    file: String,
+    line: u64,
+    buffer: Vec<u8>,
+    structure: Structure,
+    events: usize,
+    next_index: u64,
+    time: u64,
+    truncated: bool,
+    ended: bool,
+}
+
+/// A line as it stands, before its parts are understood. Borrowed where possible.
+#[derive(Deserialize)]
+struct Raw<'a> {
+    version: Option<u32>,
+    #[serde(default)]
+    workload: String,
+    #[serde(default)]
+    model: String,
+    index: Option<u64>,
+    time: Option<u64>,
+    process: Option<Json>,
+    #[serde(rename = "type", borrow)]
+    kind: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    f: Option<Cow<'a, str>>,
+    #[serde(default)]
+    key: Json,
+    #[serde(default)]
+    value: Json,
+    #[serde(default)]
+    error: Json,
+}
+
+/// What is wrong with a field, before it is known where the field stands.
+struct Problem {
+    field: &'static str,
+    text: String,
+}
+
+impl History {
+    /// Reads a history file.
+    pub fn from_path(path: impl AsRef<Path>) -> Result<Self, ReadError> {
+        let file = path.as_ref().display().to_string();
+        let input = File::open(path).map_err(|source| ReadError::Io {
+            file: file.clone(),
+            source,
+        })?;
+        Self::from_reader(BufReader::with_capacity(1 << 16, input), file)
+    }
+
+    /// Reads a history from anywhere; `file` names it in errors.
+    pub fn from_reader(input: impl BufRead, file: impl Into<String>) -> Result<Self, ReadError> {
+        let mut reader = Reader::new(input, file);
+        let mut history = History::default();
+        while let Some(record) = reader.read()? {
+            match record {
+                Record::Header(header) => history.header = Some(header),
+                Record::Event(event) => history.events.push(event),
+                Record::Nemesis(event) => history.nemesis.push(event),
+            }
+        }
+        history.truncated = reader.truncated();
+        Ok(history)
+    }
+}
+
+impl<R: BufRead> Reader<R> {
+    pub fn new(input: R, file: impl Into<String>) -> Self {
+        Self {
+            input,
+            file: file.into(),
+            line: 0,
+            buffer: Vec::new(),
+            structure: Structure::default(),
+            events: 0,
+            next_index: 0,
+            time: 0,
+            truncated: false,
+            ended: false,
+        }
+    }
+
+    /// Whether the file ended in the middle of a line; known once [`read`](Self::read) has returned `None`.
+    pub fn truncated(&self) -> bool {
+        self.truncated
+    }
+
+    /// The next record, or `None` at the end.
+    pub fn read(&mut self) -> Result<Option<Record>, ReadError> {
+        while !self.ended {
+            let mut line = std::mem::take(&mut self.buffer);
+            line.clear();
+            let read = self.input.read_until(b'\n', &mut line);
+            let record = match read {
+                Ok(0) => {
+                    self.ended = true;
+                    Ok(None)
+                }
+                Ok(_) => {
+                    self.line += 1;
+                    self.understand(&line)
+                }
+                Err(source) => Err(ReadError::Io {
+                    file: self.file.clone(),
+                    source,
+                }),
+            };
+            self.buffer = line;
+            match record {
+                Ok(None) => {}
+                found => {
+                    self.ended |= found.is_err();
+                    return found;
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn understand(&mut self, line: &[u8]) -> Result<Option<Record>, ReadError> {
+        let complete = line.ends_with(b"\n");
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        if line.iter().all(u8::is_ascii_whitespace) {
+            return Ok(None);
+        }
+        let raw: Raw<'_> = match serde_json::from_slice(line) {
+            Ok(raw) => raw,
+            Err(error) if !complete && error.is_eof() => {
+                self.truncated = true;
+                self.ended = true;
+                return Ok(None);
+            }
+            Err(error) => {
+                let text = error.to_string();
+                // The place is told by our own error.
+                let text = text.split(" at line ").next().unwrap_or(&text);
+                return Err(self.error(error.column().max(1), format!("not an event: {text}")));
+            }
+        };
+        let record = self.record(raw);
+        record.map(Some).map_err(|problem| {
+            let column = column_of(line, problem.field);
+            self.error(column, problem.text)
+        })
+    }
+
+    fn error(&self, column: usize, problem: String) -> ReadError {
+        ReadError::Line {
+            file: self.file.clone(),
+            line: self.line,
+            column,
+            problem,
+        }
+    }
+
+    fn record(&mut self, raw: Raw<'_>) -> Result<Record, Problem> {
+        if let (Some(version), None) = (raw.version, &raw.kind) {
+            return self
+                .header(version, raw.workload, raw.model)
+                .map(Record::Header);
+        }
+        let index = raw.index.unwrap_or(self.next_index);
+        if index < self.next_index {
+            return Err(Problem::new(
+                "index",
+                format!(
+                    "index {index} after index {}: lines are doubled or out of order",
+                    self.next_index - 1
+                ),
+            ));
+        }
+        let time = raw.time.unwrap_or(self.time);
+        let record = match &raw.process {
+            Some(Json::String(name)) if name == "nemesis" => Record::Nemesis(NemesisEvent {
+                index,
+                time,
+                f: raw.f.ok_or_else(|| Problem::missing("f"))?.into_owned(),
+                value: raw.value,
+            }),
+            _ => {
+                let event = self.event(index, time, raw)?;
+                self.structure
+                    .accept(self.events, &event)
+                    .map_err(|error| Problem::new("process", error.to_string()))?;
+                self.events += 1;
+                Record::Event(event)
+            }
+        };
+        self.next_index = index + 1;
+        self.time = time;
+        Ok(record)
+    }
+
+    fn header(&self, version: u32, workload: String, model: String) -> Result<Header, Problem> {
+        if version > VERSION {
+            return Err(Problem::new(
+                "version",
+                format!("format version {version}; this program reads up to version {VERSION}"),
+            ));
+        }
+        if self.events > 0 || self.next_index > 0 {
+            return Err(Problem::new(
+                "version",
+                "a second header in the middle of the file",
+            ));
+        }
+        Ok(Header {
+            version,
+            workload,
+            model,
+        })
+    }
+
+    fn event(&self, index: u64, time: u64, raw: Raw<'_>) -> Result<Event, Problem> {
+        let process = match &raw.process {
+            None => return Err(Problem::missing("process")),
+            Some(json) => json
+                .as_u64()
+                .ok_or_else(|| Problem::expected("process", "a number or \"nemesis\"", json))?,
+        };
+        let process = ProcessId(process);
+        let kind = raw.kind.ok_or_else(|| Problem::missing("type"))?;
+        let f = raw.f.ok_or_else(|| Problem::missing("f"))?;
+        let error = || {
+            Reason::new(match &raw.error {
+                Json::Null => "unstated".to_owned(),
+                Json::String(text) => text.clone(),
+                other => other.to_string(),
+            })
+        };
+        let (op, phase) = match &*kind {
+            "invoke" => (operation(&f, key(&raw.key)?, &raw.value)?, Phase::Invoke),
+            "ok" => {
+                let op = self.completed(process, &f, &raw.key, &raw.value, true)?;
+                let ret = result(&op, &raw.value)?;
+                (op, Phase::Ok(ret))
+            }
+            "fail" => (
+                self.completed(process, &f, &raw.key, &raw.value, false)?,
+                Phase::Fail(error()),
+            ),
+            "info" => (
+                self.completed(process, &f, &raw.key, &raw.value, false)?,
+                Phase::Info(error()),
+            ),
+            other => {
+                return Err(Problem::new(
+                    "type",
+                    format!("unknown type {other:?}; expected invoke, ok, fail or info"),
+                ));
+            }
+        };
+        Ok(Event {
+            index,
+            time,
+            process,
+            phase,
+            op,
+        })
+    }
+
+    /// The operation that a completion answers: the one its process has open, if the line agrees.
+    /// Only an `ok` must agree in its value: others may hold something else there, such as the error.
+    fn completed(
+        &self,
+        process: ProcessId,
+        f: &str,
+        key_json: &Json,
+        value: &Json,
+        ok: bool,
+    ) -> Result<Op, Problem> {
+        let key = key(key_json)?;
+        let Some(open) = self.structure.open(process) else {
+            return Err(Problem::new(
+                "process",
+                format!(
+                    "process {process} completes {f} without having invoked it",
+                    process = process.0
+                ),
+            ));
+        };
+        if open.name() != f || *open.key() != key {
+            return Err(Problem::new(
+                if open.name() == f { "key" } else { "f" },
+                format!(
+                    "process {} invoked {} on key {} but completes {f} on key {key}",
+                    process.0,
+                    open.name(),
+                    open.key(),
+                ),
+            ));
+        }
+        if ok && !open.is_read_only() && !value.is_null() && operation(f, key, value)? != *open {
+            return Err(Problem::new(
+                "value",
+                format!(
+                    "process {} completes its {f} with another value than it invoked",
+                    process.0
+                ),
+            ));
+        }
+        Ok(open.clone())
+    }
+}
+
+fn key(json: &Json) -> Result<Key, Problem> {
+    match json {
+        Json::Null => Ok(SINGLE_KEY),
+        Json::String(text) => Ok(Key::Text(Arc::from(text.as_str()))),
+        other => other
+            .as_i64()
+            .map(Key::Int)
+            .ok_or_else(|| Problem::expected("key", "a number or a text", other)),
+    }
+}
+
+fn value(json: &Json) -> Result<Value, Problem> {
+    match json {
+        Json::Null => Ok(Value::Nil),
+        Json::String(text) => Ok(Value::Text(Arc::from(text.as_str()))),
+        other => other
+            .as_i64()
+            .map(Value::Int)
+            .ok_or_else(|| Problem::expected("value", "a whole number, a text or null", other)),
+    }
+}
+
+fn integer(json: &Json) -> Result<i64, Problem> {
+    json.as_i64()
+        .ok_or_else(|| Problem::expected("value", "a whole number", json))
+}
+
+fn operation(f: &str, key: Key, json: &Json) -> Result<Op, Problem> {
+    Ok(match f {
+        "read" => Op::Read { key },
+        "list" => Op::List { key },
+        "write" => Op::Write {
+            key,
+            value: value(json)?,
+        },
+        "append" => Op::Append {
+            key,
+            value: integer(json)?,
+        },
+        "cas" => match json.as_array().map(Vec::as_slice) {
+            Some([from, to]) => Op::Cas {
+                key,
+                from: value(from)?,
+                to: value(to)?,
+            },
+            _ => return Err(Problem::expected("value", "[from, to]", json)),
+        },
+        other => {
+            return Err(Problem::new(
+                "f",
+                format!("unknown operation {other:?}; expected read, write, cas, append or list"),
+            ));
+        }
+    })
+}
+
+fn result(op: &Op, json: &Json) -> Result<Ret, Problem> {
+    Ok(match op {
+        Op::Read { .. } => Ret::Value(value(json)?),
+        Op::List { .. } => match json {
+            // A list that was never appended to.
+            Json::Null => Ret::List(Vec::new()),
+            Json::Array(items) => Ret::List(items.iter().map(integer).collect::<Result<_, _>>()?),
+            other => return Err(Problem::expected("value", "a list of whole numbers", other)),
+        },
+        Op::Write { .. } | Op::Cas { .. } | Op::Append { .. } => Ret::Done,
+    })
+}
+
+impl Problem {
+    fn new(field: &'static str, text: impl Into<String>) -> Self {
+        Self {
+            field,
+            text: text.into(),
+        }
+    }
+
+    fn missing(field: &'static str) -> Self {
+        Self::new(field, format!("field \"{field}\" is missing"))
+    }
+
+    fn expected(field: &'static str, what: &str, found: &Json) -> Self {
+        let mut found = found.to_string();
+        if found.len() > 40 {
+            let cut = (0..=40)
+                .rev()
+                .find(|at| found.is_char_boundary(*at))
+                .unwrap_or(0);
+            found.truncate(cut);
+            found.push_str("...");
+        }
+        Self::new(
+            field,
+            format!("field \"{field}\" is {found}; expected {what}"),
+        )
+    }
+}
+
+/// Where a field stands in its line, counted from 1; the line's beginning if it is not there.
+fn column_of(line: &[u8], field: &str) -> usize {
+    let name = format!("\"{field}\"");
+    line.windows(name.len())
+        .enumerate()
+        .find(|(at, window)| {
+            *window == name.as_bytes()
+                && line[at + name.len()..]
+                    .iter()
+                    .find(|byte| !byte.is_ascii_whitespace())
+                    .is_some_and(|byte| *byte == b':')
+        })
+        .map_or(1, |(at, _)| at + 1)
+}

@@ -1,0 +1,260 @@
+use super::super::*;
+use super::*;
+
+fn event(index: u64, process: u64, phase: Phase, op: Op) -> Event {
+    Event {
+        index,
+        time: index * 1_000,
+        process: ProcessId(process),
+        phase,
+        op,
+    }
+}
+
+fn read(text: &str) -> Result<History, String> {
+    History::from_reader(text.as_bytes(), "h.jsonl").map_err(|error| error.to_string())
+}
+
+fn every_kind() -> History {
+    let key = Key::Int(7);
+    let name = Key::Text("a \"b\"\n".into());
+    let read = Op::Read { key: key.clone() };
+    let write = Op::Write {
+        key: name.clone(),
+        value: Value::Text("é".into()),
+    };
+    let cas = Op::Cas {
+        key: key.clone(),
+        from: Value::Nil,
+        to: Value::Int(i64::MIN),
+    };
+    let append = Op::Append {
+        key: key.clone(),
+        value: -3,
+    };
+    let list = Op::List { key };
+    let events = vec![
+        event(0, 0, Phase::Invoke, read.clone()),
+        event(1, 1, Phase::Invoke, write.clone()),
+        event(2, 0, Phase::Ok(Ret::Value(Value::Nil)), read),
+        event(3, 1, Phase::Info(Reason::new("timeout: \"slow\"")), write),
+        event(5, 2, Phase::Invoke, cas.clone()),
+        event(6, 2, Phase::Fail(Reason::new("mismatch")), cas),
+        event(7, 0, Phase::Invoke, append.clone()),
+        event(8, 0, Phase::Ok(Ret::Done), append),
+        event(9, 0, Phase::Invoke, list.clone()),
+        event(10, 0, Phase::Ok(Ret::List(vec![1, -3])), list),
+    ];
+    History {
+        header: Some(Header {
+            version: VERSION,
+            workload: "register+ledger".into(),
+            model: "cas-register".into(),
+        }),
+        events,
+        nemesis: vec![NemesisEvent {
+            index: 4,
+            time: 4_000,
+            f: "kill".into(),
+            value: serde_json::json!(["n1", {"role": "leader"}]),
+        }],
+        truncated: false,
+    }
+}
+
+fn write(history: &History) -> String {
+    let header = history.header.as_ref().unwrap();
+    let mut writer = Writer::new(Vec::new(), header).unwrap();
+    let mut nemesis = history.nemesis.iter().peekable();
+    for event in &history.events {
+        while let Some(fault) = nemesis.next_if(|fault| fault.index < event.index) {
+            writer.append_nemesis(fault).unwrap();
+        }
+        writer.append(event).unwrap();
+    }
+    String::from_utf8(writer.into_inner().unwrap()).unwrap()
+}
+
+#[test]
+fn what_is_written_is_read_back_the_same() {
+    let history = every_kind();
+    assert_eq!(read(&write(&history)).unwrap(), history);
+}
+
+#[test]
+fn the_lines_are_those_of_the_documented_format() {
+    let text = write(&every_kind());
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(
+        lines[0],
+        r#"{"version":1,"workload":"register+ledger","model":"cas-register"}"#
+    );
+    assert_eq!(
+        lines[1],
+        r#"{"index":0,"time":0,"process":0,"type":"invoke","f":"read","key":7,"value":null}"#
+    );
+    assert_eq!(
+        lines[7],
+        r#"{"index":6,"time":6000,"process":2,"type":"fail","f":"cas","key":7,"value":[null,-9223372036854775808],"error":"mismatch"}"#
+    );
+    assert_eq!(
+        lines[5],
+        r#"{"index":4,"time":4000,"process":"nemesis","type":"info","f":"kill","value":["n1",{"role":"leader"}]}"#
+    );
+}
+
+#[test]
+fn a_file_cut_anywhere_is_read_up_to_the_cut() {
+    let history = every_kind();
+    let text = write(&history);
+    for cut in 0..text.len() {
+        let part = &text.as_bytes()[..cut];
+        let read =
+            History::from_reader(part, "cut").unwrap_or_else(|e| panic!("cut at {cut}: {e}"));
+        let whole_lines = part.iter().filter(|byte| **byte == b'\n').count();
+        let lines = usize::from(read.header.is_some()) + read.events.len() + read.nemesis.len();
+        // A last line that lacks only its line end is whole.
+        let tail_whole = text.as_bytes().get(cut) == Some(&b'\n');
+        assert_eq!(lines, whole_lines + usize::from(tail_whole), "cut at {cut}");
+        let clean = cut == 0 || tail_whole || part.ends_with(b"\n");
+        assert_eq!(read.truncated, !clean, "cut at {cut}");
+    }
+}
+
+#[test]
+fn what_other_tools_leave_out_is_forgiven() {
+    let history = read(
+        r#"
+        {"process":0,"type":"invoke","f":"write","value":1,"extra":{"x":[1]}}
+        {"process":0,"type":"ok","f":"write"}
+        {"process":0,"type":"invoke","f":"list","time":9}
+        {"process":0,"type":"info","f":"list","value":"timed-out"}
+        "#,
+    )
+    .unwrap();
+    assert_eq!(history.header, None);
+    let indices: Vec<u64> = history.events.iter().map(|event| event.index).collect();
+    assert_eq!(indices, [0, 1, 2, 3]);
+    assert_eq!(history.events[1].phase, Phase::Ok(Ret::Done));
+    assert_eq!(*history.events[0].op.key(), SINGLE_KEY);
+    assert_eq!(history.events[3].time, 9);
+    assert!(!history.truncated);
+}
+
+#[test]
+fn errors_name_the_place_and_what_was_expected() {
+    let invoke = r#"{"index":0,"process":3,"type":"invoke","f":"write","key":7,"value":1}"#;
+    for (line, expected) in [
+        (
+            r#"{"process":3,"type":"o"#,
+            "h.jsonl:2:22: not an event: EOF while parsing a string",
+        ),
+        (r#"garbage"#, "h.jsonl:2:1: not an event: expected value"),
+        (
+            r#"{"process":"x","type":"ok","f":"write"}"#,
+            r#"h.jsonl:2:2: field "process" is "x"; expected a number or "nemesis""#,
+        ),
+        (
+            r#"{"process":1,"type":"invoke","f":"pop"}"#,
+            r#"h.jsonl:2:30: unknown operation "pop"; expected read, write, cas, append or list"#,
+        ),
+        (
+            r#"{"process":1,"type":"invoke","f":"cas","key":1,"value":[1]}"#,
+            r#"h.jsonl:2:48: field "value" is [1]; expected [from, to]"#,
+        ),
+        (
+            r#"{"process":1,"type":"invoke","f":"append","key":1,"value":1.5}"#,
+            r#"h.jsonl:2:51: field "value" is 1.5; expected a whole number"#,
+        ),
+        (
+            r#"{"process":1,"type":"done","f":"read"}"#,
+            r#"h.jsonl:2:14: unknown type "done"; expected invoke, ok, fail or info"#,
+        ),
+        (
+            r#"{"process":1,"f":"read"}"#,
+            r#"h.jsonl:2:1: field "type" is missing"#,
+        ),
+        (
+            r#"{"process":1,"type":"ok","f":"write","key":7}"#,
+            "h.jsonl:2:2: process 1 completes write without having invoked it",
+        ),
+        (
+            r#"{"process":3,"type":"ok","f":"write","key":8,"value":1}"#,
+            "h.jsonl:2:38: process 3 invoked write on key 7 but completes write on key 8",
+        ),
+        (
+            r#"{"process":3,"type":"ok","f":"write","key":7,"value":2}"#,
+            "h.jsonl:2:46: process 3 completes its write with another value than it invoked",
+        ),
+        (
+            r#"{"process":3,"type":"invoke","f":"read","key":7}"#,
+            "h.jsonl:2:2: process 3 invokes read while its write (index 0) is still open; after an unknown outcome a client goes on as a new process",
+        ),
+        (
+            r#"{"index":0,"process":4,"type":"invoke","f":"read","key":7}"#,
+            "h.jsonl:2:2: index 0 after index 0: lines are doubled or out of order",
+        ),
+        (
+            r#"{"version":1}"#,
+            "h.jsonl:2:2: a second header in the middle of the file",
+        ),
+    ] {
+        assert_eq!(read(&format!("{invoke}\n{line}\n")).unwrap_err(), expected);
+    }
+    assert_eq!(
+        read("{\"version\":2,\"workload\":\"x\"}\n").unwrap_err(),
+        "h.jsonl:1:2: format version 2; this program reads up to version 1"
+    );
+}
+
+#[test]
+fn a_process_whose_operation_ended_unknown_never_invokes_again() {
+    let text = r#"{"process":0,"type":"invoke","f":"read"}
+{"process":0,"type":"info","f":"read","error":"timeout"}
+{"process":0,"type":"invoke","f":"read"}
+"#;
+    assert!(
+        read(text)
+            .unwrap_err()
+            .starts_with("h.jsonl:3:2: process 0 invokes read while")
+    );
+}
+
+#[test]
+fn a_failed_write_loses_and_doubles_nothing() {
+    /// Takes ten bytes, then fails once.
+    struct Full {
+        taken: Vec<u8>,
+        room: usize,
+    }
+    impl std::io::Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            if self.room == 0 {
+                self.room = usize::MAX;
+                return Err(std::io::ErrorKind::StorageFull.into());
+            }
+            let n = bytes.len().min(self.room);
+            self.room -= n;
+            self.taken.extend_from_slice(&bytes[..n]);
+            Ok(n)
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let history = every_kind();
+    let header = history.header.as_ref().unwrap();
+    let header_bytes = serde_json::to_vec(header).unwrap().len() + 1;
+    let disk = Full {
+        taken: Vec::new(),
+        room: header_bytes + 10,
+    };
+    let mut writer = Writer::new(disk, header).unwrap();
+    for event in &history.events {
+        writer.append(event).unwrap();
+    }
+    assert!(writer.flush().is_err());
+    let disk = writer.into_inner().unwrap();
+    let read = History::from_reader(disk.taken.as_slice(), "full").unwrap();
+    assert_eq!(read.events, history.events);
+}

@@ -1,0 +1,66 @@
+//! Several workloads in one run: `register+ledger`.
+
+use crate::generator::{Any, Boxed, Mix};
+use crate::{Workload, seed};
+use checker::{Checker, Op};
+
+/// Every thread works on all of them, choosing at random by weight. Their keys do not collide, and no
+/// kind of operation belongs to two.
+pub struct Union {
+    name: String,
+    model: String,
+    parts: Vec<(u32, Box<dyn Workload>)>,
+}
+
+impl Union {
+    pub fn new(parts: Vec<(u32, Box<dyn Workload>)>) -> Self {
+        let join = |name: fn(&dyn Workload) -> &str| {
+            let names: Vec<&str> = parts.iter().map(|(_, part)| name(part.as_ref())).collect();
+            names.join("+")
+        };
+        Self {
+            name: join(|part| part.name()),
+            model: join(|part| part.model()),
+            parts,
+        }
+    }
+}
+
+impl Workload for Union {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn model(&self) -> &str {
+        &self.model
+    }
+
+    fn generator(&self, seed: u64) -> Boxed {
+        let parts: Vec<(u32, Boxed)> = self
+            .parts
+            .iter()
+            .map(|(weight, part)| (*weight, part.generator(seed)))
+            .collect();
+        Box::new(Mix::new(parts, seed::stream(seed, "union")))
+    }
+
+    fn finale(&self, seed: u64) -> Boxed {
+        let parts: Vec<Boxed> = self
+            .parts
+            .iter()
+            .map(|(_, part)| part.finale(seed))
+            .collect();
+        Box::new(Any::new(parts))
+    }
+
+    fn checkers(&self) -> Vec<Box<dyn Checker>> {
+        self.parts
+            .iter()
+            .flat_map(|(_, part)| part.checkers())
+            .collect()
+    }
+
+    fn owns(&self, op: &Op) -> bool {
+        self.parts.iter().any(|(_, part)| part.owns(op))
+    }
+}
