@@ -184,7 +184,6 @@ mod tests {
                 let seen = reachable(&nodes(n), &cuts);
                 let sets: BTreeSet<_> = seen.iter().map(|(_, seen)| seen.clone()).collect();
                 assert!(sets.iter().all(|set| set.len() > n / 2), "{n}: {sets:?}");
-                // Four nodes have only four majorities of three, six only pairs of equal ones.
                 assert_eq!(sets.len(), n, "{n}: {sets:?}");
             }
         }

@@ -323,7 +323,7 @@ impl Run<'_> {
         }
         for id in self.crew.clone() {
             if let Err(error) = revive(self.ctx, &id).await {
-                self.summary.unhealed.push(format!("{id}: {error}"));
+                self.summary.unhealed.push(error.to_string());
             }
         }
     }
