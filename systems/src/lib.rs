@@ -2,6 +2,18 @@
 //!
 //! A client is written per system, a workload per data type. A client never repeats a request, follows
 //! a redirect or hides an error: it returns an [`Outcome`], in which only a *definite* error is a `Fail`.
+//!
+//! [`registry`] knows every system by name. [`strata`] runs real servers; [`null`] answers from memory
+//! and shows what the harness itself costs.
+
+pub mod null;
+pub mod registry;
+pub mod strata;
+mod suggest;
+
+pub use null::Null;
+pub use registry::{by_name, list};
+pub use strata::Strata;
 
 use async_trait::async_trait;
 use checker::{Op, Outcome};
@@ -67,6 +79,16 @@ pub trait System: Send + Sync {
     fn name(&self) -> &'static str;
     fn supports(&self, op: &Op) -> bool;
     fn settings(&self) -> Vec<SettingDoc>;
+    /// Whether it runs a process per node. Where it does not, there is nothing to start or to break, and
+    /// [`System::start`] is an error.
+    fn runs_processes(&self) -> bool {
+        true
+    }
+    /// Whether its servers discard their log and say from where on they keep it, so that a follower can be
+    /// left behind on purpose.
+    fn compacts_log(&self) -> bool {
+        false
+    }
     /// Prepares every node: folders, configuration, binaries. Starts nothing.
     async fn setup(&self, env: Arc<dyn Environment>) -> Result<()>;
     /// Starts the server of a node and returns when its process runs (not when it is ready).

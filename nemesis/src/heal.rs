@@ -1,0 +1,187 @@
+//! Undoes what a harness that was killed left behind.
+//!
+//! Links and namespaces end with the harness. Processes should, too; one that did not is found in
+//! `processes.jsonl`, and ended only when the machine has not been booted since, the process ids mean the
+//! same here, and the kernel gives the same start time: never a stranger that came by the number.
+
+use crate::journal::{FAULTS_FILE, Origin, PROCESSES_FILE};
+use crate::proc::{self, Place};
+use crate::{Error, Result};
+use checker::history::faults::{FaultRecord, Step};
+use nix::sys::signal::{self, Signal};
+use nix::unistd::Pid;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use testbed::Process;
+
+const GONE_LIMIT: Duration = Duration::from_secs(5);
+const GONE_PAUSE: Duration = Duration::from_millis(10);
+
+/// What was found in a run's folder, and done.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct HealReport {
+    /// The run goes on: its harness lives, under this process id. Nothing was touched.
+    pub running: Option<i32>,
+    /// Why its processes can't be here any more, or can't be told from others.
+    pub elsewhere: Option<String>,
+    /// Ours, found alive, ended.
+    pub ended: Vec<Process>,
+    /// Ours, found alive, and could not be ended.
+    pub survived: Vec<Process>,
+    /// Ended before we looked; or their number now belongs to a stranger, who was left alone.
+    pub gone: usize,
+    /// Faults that were begun and not seen healed.
+    pub unhealed: Vec<FaultRecord>,
+    /// Last lines that were cut off in the middle of being written.
+    pub torn: Vec<String>,
+}
+
+impl HealReport {
+    /// Whether nothing of the run is left, as far as can be known.
+    pub fn is_clean(&self) -> bool {
+        self.running.is_none() && self.survived.is_empty()
+    }
+}
+
+/// Ends what is left of the run in this folder. A folder without journals is one that started nothing.
+pub fn heal(run_folder: &Path) -> Result<HealReport> {
+    let mut report = HealReport::default();
+    let mut lines = read(&run_folder.join(PROCESSES_FILE), &mut report.torn)?.into_iter();
+    report.unhealed = unhealed(&run_folder.join(FAULTS_FILE), &mut report.torn)?;
+    let Some(origin) = lines.next() else {
+        return Ok(report);
+    };
+    let path = run_folder.join(PROCESSES_FILE);
+    let origin: Origin = parse(&path, &origin)?;
+    let processes: Vec<Process> = lines
+        .map(|line| parse(&path, &line))
+        .collect::<Result<_>>()?;
+
+    let here = Place::here()?;
+    if origin.place.boot != here.boot {
+        report.elsewhere = Some("the machine was booted since, which ended them".into());
+        report.gone = processes.len();
+        return Ok(report);
+    }
+    if origin.place.pid_namespace != here.pid_namespace {
+        report.elsewhere = Some("they ran in another process-id namespace".into());
+        return Ok(report);
+    }
+    if proc::start_time(origin.controller) == Some(origin.started) {
+        report.running = Some(origin.controller);
+        return Ok(report);
+    }
+    for process in processes {
+        if !lives(&process) {
+            report.gone += 1;
+        } else if end(&process) {
+            report.ended.push(process);
+        } else {
+            report.survived.push(process);
+        }
+    }
+    Ok(report)
+}
+
+fn lives(process: &Process) -> bool {
+    proc::start_time(process.pid) == Some(process.started)
+}
+
+/// Kills a process that was just identified, and waits until it is gone.
+fn end(process: &Process) -> bool {
+    if signal::kill(Pid::from_raw(process.pid), Signal::SIGKILL).is_err() {
+        return !lives(process);
+    }
+    let limit = Instant::now() + GONE_LIMIT;
+    while lives(process) {
+        if Instant::now() >= limit {
+            return false;
+        }
+        std::thread::sleep(GONE_PAUSE);
+    }
+    true
+}
+
+/// The last record of each fault that is not known to be over.
+fn unhealed(path: &Path, torn: &mut Vec<String>) -> Result<Vec<FaultRecord>> {
+    let mut last = BTreeMap::new();
+    for line in read(path, torn)? {
+        let record: FaultRecord = parse(path, &line)?;
+        last.insert(record.fault, record);
+    }
+    let open = |record: &FaultRecord| !matches!(record.step, Step::Healed | Step::Failed);
+    Ok(last.into_values().filter(open).collect())
+}
+
+/// The whole lines of a file; none when there is no file. A rest without a line end is noted as torn.
+fn read(path: &Path, torn: &mut Vec<String>) -> Result<Vec<String>> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => {
+            return Err(Error::File {
+                path: path.to_owned(),
+                source,
+            });
+        }
+    };
+    let text = String::from_utf8_lossy(&bytes);
+    let whole = text.rfind('\n').map_or(0, |end| end + 1);
+    if whole < text.len() {
+        torn.push(path.display().to_string());
+    }
+    Ok(text[..whole].lines().map(str::to_owned).collect())
+}
+
+fn parse<T: DeserializeOwned>(path: &Path, line: &str) -> Result<T> {
+    serde_json::from_str(line).map_err(|error| Error::File {
+        path: path.to_owned(),
+        source: error.into(),
+    })
+}
+
+impl fmt::Display for HealReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(pid) = self.running {
+            return writeln!(f, "the run goes on as process {pid}; nothing was touched");
+        }
+        let name = |process: &Process| format!("{} (process {})", process.node, process.pid);
+        let names = |processes: &[Process]| {
+            let names: Vec<_> = processes.iter().map(name).collect();
+            names.join(", ")
+        };
+        if let Some(reason) = &self.elsewhere {
+            writeln!(f, "no process to end: {reason}")?;
+        }
+        if !self.ended.is_empty() {
+            writeln!(f, "ended: {}", names(&self.ended))?;
+        }
+        if !self.survived.is_empty() {
+            writeln!(f, "could not be ended: {}", names(&self.survived))?;
+        }
+        if self.elsewhere.is_none() {
+            writeln!(f, "already gone: {}", self.gone)?;
+        }
+        for fault in &self.unhealed {
+            let hit = fault.targets.join(" ");
+            writeln!(
+                f,
+                "fault {} ({} of {hit}) was not healed; it ended with the harness",
+                fault.fault, fault.kind
+            )?;
+        }
+        for file in &self.torn {
+            writeln!(f, "{file}: the last line was cut off and not read")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "heal_tests.rs"]
+mod tests;

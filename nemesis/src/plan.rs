@@ -1,0 +1,99 @@
+//! A plan: which faults, when, how long. The same seed gives the same plan; a plan can be printed, stored
+//! and followed again.
+
+use crate::links::Variant;
+use crate::{Kind, Target};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+/// One fault as planned. Times are milliseconds; a fault starts no earlier than planned, and later when
+/// those before it took longer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedFault {
+    /// Counts from 1.
+    pub number: u32,
+    pub kind: Kind,
+    /// Of a partition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<Variant>,
+    pub target: Target,
+    /// Since the start of the run.
+    pub start_ms: u64,
+    /// From its effect to its healing. A lag ends when it has had its effect; this is how long that is
+    /// expected to take.
+    pub duration_ms: u64,
+    /// After healing, before the next one.
+    pub pause_ms: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    pub seed: u64,
+    pub nodes: usize,
+    pub duration_ms: u64,
+    pub faults: Vec<PlannedFault>,
+    /// Partitions that this many nodes can't have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<Variant>,
+}
+
+impl Plan {
+    /// A run without faults.
+    pub fn quiet(seed: u64, nodes: usize, duration: Duration) -> Self {
+        Self {
+            seed,
+            nodes,
+            duration_ms: duration.as_millis() as u64,
+            faults: Vec::new(),
+            left_out: Vec::new(),
+        }
+    }
+
+    pub fn kinds(&self) -> BTreeSet<Kind> {
+        self.faults.iter().map(|fault| fault.kind).collect()
+    }
+
+    pub fn count(&self, kind: Kind) -> usize {
+        self.faults.iter().filter(|f| f.kind == kind).count()
+    }
+}
+
+impl PlannedFault {
+    /// `partition majority-ring`, or the kind alone.
+    pub fn title(&self) -> String {
+        match self.variant {
+            Some(variant) => format!("{} {variant}", self.kind),
+            None => self.kind.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = |ms: u64| format!("{}.{} s", ms / 1000, ms % 1000 / 100);
+        writeln!(
+            f,
+            "seed {}, {} nodes, {}, {} faults",
+            self.seed,
+            self.nodes,
+            seconds(self.duration_ms),
+            self.faults.len()
+        )?;
+        for fault in &self.faults {
+            let (at, lasts) = (seconds(fault.start_ms), seconds(fault.duration_ms));
+            let (title, pause) = (fault.title(), seconds(fault.pause_ms));
+            writeln!(
+                f,
+                "{:>3}  {at:>7}  {title:<24} {:<9} for {lasts}, then {pause}",
+                fault.number, fault.target
+            )?;
+        }
+        for variant in &self.left_out {
+            let least = variant.least_nodes();
+            writeln!(f, "left out: partition {variant} needs {least} nodes")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,296 @@
+//! What `--set key=value` accepts for strata, and the server's flags that it becomes.
+//!
+//! Every setting that has a default is passed to the server, so what `shakedown list` shows is what
+//! runs, whatever the server's own defaults are.
+
+use crate::{Error, Result, SettingDoc, suggest};
+use std::collections::BTreeMap;
+
+/// One setting: its name, the server's flag, and what it may be.
+struct Setting {
+    key: &'static str,
+    flag: &'static str,
+    /// Not passed to the server when empty.
+    default: &'static str,
+    form: Form,
+    help: &'static str,
+}
+
+enum Form {
+    /// A whole number, at least this.
+    Count(u64),
+    /// Bytes: `4096`, `64KiB`, `8MiB`.
+    Size,
+    /// `50ms`, `2s`, `1m`.
+    Duration,
+    Choice(&'static [&'static str], &'static str),
+    /// `always`, `interval=<duration>` or `never`.
+    Sync,
+}
+
+const SETTINGS: &[Setting] = &[
+    Setting {
+        key: "checkpoint.every",
+        flag: "--checkpoint-entries",
+        default: "1000",
+        form: Form::Count(1),
+        help: "write a checkpoint after this many log entries",
+    },
+    Setting {
+        key: "checkpoint.bytes",
+        flag: "--checkpoint-bytes",
+        default: "",
+        form: Form::Size,
+        help: "write a checkpoint after this many bytes of log",
+    },
+    Setting {
+        key: "checkpoint.seconds",
+        flag: "--checkpoint-seconds",
+        default: "",
+        form: Form::Duration,
+        help: "write a checkpoint after this time",
+    },
+    Setting {
+        key: "log.trailing",
+        flag: "--trailing",
+        default: "100",
+        form: Form::Count(0),
+        help: "entries before a checkpoint that stay in the log for slow followers",
+    },
+    Setting {
+        key: "log.segment",
+        flag: "--segment-bytes",
+        default: "",
+        form: Form::Size,
+        help: "size of a file of the log",
+    },
+    Setting {
+        key: "sync",
+        flag: "--sync",
+        default: "always",
+        form: Form::Sync,
+        help: "when the log is made durable",
+    },
+    Setting {
+        key: "disk",
+        flag: "--disk",
+        default: "direct",
+        form: Form::Choice(&["direct", "power-loss"], "direct | power-loss"),
+        help: "power-loss: a kill also loses what was written but not synced",
+    },
+    Setting {
+        key: "reads",
+        flag: "--reads",
+        default: "linearizable",
+        form: Form::Choice(&["linearizable", "local"], "linearizable | local"),
+        help: "local: a follower answers from its own state, however old (unsafe)",
+    },
+    Setting {
+        key: "ack",
+        flag: "--ack",
+        default: "quorum",
+        form: Form::Choice(&["quorum", "leader"], "quorum | leader"),
+        help: "leader: a write is acknowledged before it is replicated (unsafe)",
+    },
+    Setting {
+        key: "raft.heartbeat",
+        flag: "--heartbeat",
+        default: "50ms",
+        form: Form::Duration,
+        help: "how often a leader is heard of",
+    },
+    Setting {
+        key: "raft.election-timeout",
+        flag: "--election-timeout",
+        default: "300ms",
+        form: Form::Duration,
+        help: "least silence after which a leader is taken for dead",
+    },
+    Setting {
+        key: "transfer.chunk",
+        flag: "--chunk-bytes",
+        default: "",
+        form: Form::Size,
+        help: "size of a piece of an image sent to a follower",
+    },
+];
+
+/// The settings as documentation.
+pub fn docs() -> Vec<SettingDoc> {
+    SETTINGS
+        .iter()
+        .map(|setting| SettingDoc {
+            key: setting.key,
+            default: if setting.default.is_empty() {
+                "the server's own"
+            } else {
+                setting.default
+            },
+            allowed: setting.form.allowed(),
+            help: setting.help,
+        })
+        .collect()
+}
+
+/// The chosen settings, checked, defaults filled in.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    values: BTreeMap<&'static str, String>,
+}
+
+impl Settings {
+    pub(super) fn parse(chosen: &BTreeMap<String, String>) -> Result<Self> {
+        let mut values: BTreeMap<_, _> = SETTINGS
+            .iter()
+            .filter(|setting| !setting.default.is_empty())
+            .map(|setting| (setting.key, setting.default.to_owned()))
+            .collect();
+        for (key, value) in chosen {
+            let keys = SETTINGS.iter().map(|setting| setting.key);
+            let Some(setting) = SETTINGS.iter().find(|setting| setting.key == key) else {
+                return Err(Error::Setting(format!(
+                    "strata: unknown setting `{key}`{}; known: {}",
+                    suggest::hint(key, keys.clone()),
+                    keys.collect::<Vec<_>>().join(", ")
+                )));
+            };
+            let value = value.trim();
+            if !setting.form.accepts(value) {
+                return Err(Error::Setting(format!(
+                    "strata: setting `{key}` can't be `{value}`; allowed: {}",
+                    setting.form.allowed()
+                )));
+            }
+            values.insert(setting.key, value.to_owned());
+        }
+        Ok(Self { values })
+    }
+
+    /// The server's arguments, flag and value in turn, in the order of the documentation.
+    pub(super) fn arguments(&self) -> Vec<String> {
+        SETTINGS
+            .iter()
+            .filter_map(|setting| {
+                let value = self.values.get(setting.key)?;
+                Some([setting.flag.to_owned(), value.clone()])
+            })
+            .flatten()
+            .collect()
+    }
+
+    pub(super) fn is(&self, key: &str, value: &str) -> bool {
+        self.values.get(key).is_some_and(|held| held == value)
+    }
+}
+
+impl Form {
+    fn allowed(&self) -> &'static str {
+        match self {
+            Form::Count(0) => "a whole number from 0",
+            Form::Count(_) => "a whole number from 1",
+            Form::Size => "bytes, as 4096, 64KiB or 8MiB",
+            Form::Duration => "a time with its unit, as 50ms, 2s or 1m",
+            Form::Choice(_, allowed) => allowed,
+            Form::Sync => "always | interval=<time, as 100ms> | never",
+        }
+    }
+
+    fn accepts(&self, value: &str) -> bool {
+        match self {
+            Form::Count(least) => value.parse::<u64>().is_ok_and(|n| n >= *least),
+            Form::Size => amount(value, &["", "B", "KiB", "MiB", "GiB"]),
+            Form::Duration => amount(value, &["us", "ms", "s", "m", "h"]),
+            Form::Choice(choices, _) => choices.contains(&value),
+            Form::Sync => match value.split_once('=') {
+                None => matches!(value, "always" | "never"),
+                Some((word, every)) => word == "interval" && Form::Duration.accepts(every),
+            },
+        }
+    }
+}
+
+/// Whether this is a positive whole number followed by one of these units.
+fn amount(value: &str, units: &[&str]) -> bool {
+    let digits = value.trim_start_matches(|c: char| c.is_ascii_digit());
+    let (number, unit) = value.split_at(value.len() - digits.len());
+    number.parse::<u64>().is_ok_and(|n| n > 0) && units.contains(&unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(pairs: &[(&str, &str)]) -> Result<Settings> {
+        let chosen = pairs
+            .iter()
+            .map(|(key, value)| (key.to_string(), value.to_string()))
+            .collect();
+        Settings::parse(&chosen)
+    }
+
+    #[test]
+    fn chosen_settings_replace_defaults_and_become_flags() {
+        let arguments = parse(&[("sync", "interval=20ms"), ("checkpoint.bytes", "8MiB")])
+            .unwrap()
+            .arguments()
+            .join(" ");
+        assert_eq!(
+            arguments,
+            "--checkpoint-entries 1000 --checkpoint-bytes 8MiB --trailing 100 --sync interval=20ms \
+             --disk direct --reads linearizable --ack quorum --heartbeat 50ms --election-timeout 300ms"
+        );
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_the_nearest_and_the_list() {
+        let error = parse(&[("checkpoint.evry", "9")]).unwrap_err().to_string();
+        assert!(
+            error.starts_with(
+                "strata: unknown setting `checkpoint.evry`; did you mean `checkpoint.every`?; \
+                 known: checkpoint.every, checkpoint.bytes,"
+            ),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_bad_value_is_refused_with_its_key_and_what_is_allowed() {
+        for (key, value, allowed) in [
+            ("checkpoint.every", "0", "a whole number from 1"),
+            ("checkpoint.every", "often", "a whole number from 1"),
+            ("checkpoint.bytes", "8 MB", "bytes, as 4096, 64KiB or 8MiB"),
+            (
+                "raft.heartbeat",
+                "50",
+                "a time with its unit, as 50ms, 2s or 1m",
+            ),
+            ("reads", "fast", "linearizable | local"),
+            (
+                "sync",
+                "interval",
+                "always | interval=<time, as 100ms> | never",
+            ),
+            (
+                "sync",
+                "interval=0ms",
+                "always | interval=<time, as 100ms> | never",
+            ),
+        ] {
+            assert_eq!(
+                parse(&[(key, value)]).unwrap_err().to_string(),
+                format!("strata: setting `{key}` can't be `{value}`; allowed: {allowed}")
+            );
+        }
+    }
+
+    #[test]
+    fn every_default_is_an_allowed_value() {
+        for setting in SETTINGS {
+            assert!(
+                setting.default.is_empty() || setting.form.accepts(setting.default),
+                "{}",
+                setting.key
+            );
+        }
+    }
+}
