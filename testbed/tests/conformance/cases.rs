@@ -349,6 +349,43 @@ pub async fn info_round_trip(env: Arc<dyn Environment>) -> Outcome {
     Ok(())
 }
 
+/// For information only: how many round trips of 256 bytes the links carry with many connections at
+/// once, and what the thread that moves them costs.
+pub async fn info_throughput(env: Arc<dyn Environment>) -> Outcome {
+    const CONNECTIONS: usize = 64;
+    const TIME: Duration = Duration::from_secs(1);
+    let mut streams = Vec::new();
+    for node in env.nodes() {
+        node.spawn(&programs::echo(&**node, PORT)).await?;
+    }
+    for number in 0..CONNECTIONS {
+        let node = &env.nodes()[number % env.nodes().len()];
+        streams.push(connect(env.client_addr(node.id(), PORT)).await?);
+    }
+    let before = programs::thread_time_ms(env.name());
+    let tasks: Vec<_> = streams
+        .into_iter()
+        .map(|mut stream| {
+            tokio::spawn(async move {
+                let (start, mut count) = (Instant::now(), 0);
+                while start.elapsed() < TIME && echoes(&mut stream, &[7; 256], LIMIT).await? {
+                    count += 1;
+                }
+                Ok::<u32, std::io::Error>(count)
+            })
+        })
+        .collect();
+    let mut total = 0;
+    for task in tasks {
+        total += task.await??;
+    }
+    let spent = programs::thread_time_ms(env.name()) - before;
+    println!(
+        "info: {total} round trips a second, for which the links took {spent} ms of processor"
+    );
+    Ok(())
+}
+
 async fn round_trips_us(
     address: SocketAddr,
 ) -> Result<(f64, f64), Box<dyn std::error::Error + Send + Sync>> {

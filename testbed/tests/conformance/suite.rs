@@ -74,6 +74,7 @@ pub fn cases(name: &str, folder: &Path, filters: &[&str]) -> Outcome {
         bulk_data_arrives_whole,
         teardown_leaves_no_process,
         info_round_trip,
+        info_throughput,
     );
     suite.end()
 }
