@@ -52,7 +52,13 @@ pub enum Entered {
 pub fn enter() -> Result<Entered> {
     match std::env::var(STAGE_VARIABLE).as_deref() {
         Ok(STAGE_INIT) if getpid().as_raw() == 1 => init(),
-        Ok(STAGE_INSIDE) if is_inside() => Ok(Entered::Inside),
+        Ok(STAGE_INSIDE) if is_inside() => {
+            // Signals that came since init started this process are still pending: none is missed.
+            SigSet::empty()
+                .thread_set_mask()
+                .map_err(system("unblock signals"))?;
+            Ok(Entered::Inside)
+        }
         Ok(stage) => Err(Error::Failed(format!(
             "{STAGE_VARIABLE}={stage} is set, but this is not the process it is meant for: unset it"
         ))),
@@ -155,8 +161,8 @@ fn again(stage: &str) -> Result<Command> {
     Ok(command)
 }
 
-/// Blocks the signals that are taken from the returned descriptor. A started `Command` begins with none
-/// blocked.
+/// Blocks the signals that are taken from the returned descriptor. A started program inherits that; the
+/// controller unblocks them when it arrives in [`enter`].
 fn block_signals() -> Result<SignalFd> {
     let mut set: SigSet = HANDED_IN.into_iter().collect();
     set.add(Signal::SIGCHLD);

@@ -3,7 +3,7 @@
 #![allow(unsafe_code)]
 
 use super::Confinement;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{getpid, getppid, setsid};
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -15,6 +15,8 @@ pub(super) fn tie_to_parent(command: &mut Command, confinement: Option<Arc<Confi
     let parent = getpid();
     let hook = move || -> io::Result<()> {
         setsid()?;
+        // Whatever the harness blocks is no business of the program.
+        SigSet::empty().thread_set_mask()?;
         nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
         // The parent may have ended before the line above; then nothing would ever kill this process.
         if getppid() != parent {
@@ -26,7 +28,7 @@ pub(super) fn tie_to_parent(command: &mut Command, confinement: Option<Arc<Confi
         }
     };
     // SAFETY: between fork and exec in a threaded program only async-signal-safe work is allowed. The
-    // hook makes system calls (setsid, prctl, getppid and those of `Confinement::enter`) on values made
+    // hook makes system calls (setsid, sigprocmask, prctl, getppid and those of `Confinement::enter`) on values made
     // before the fork; it neither allocates nor takes a lock, and an `io::Error` of a raw code is a
     // plain integer.
     unsafe {

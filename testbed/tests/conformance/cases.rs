@@ -4,7 +4,7 @@ use crate::programs;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use testbed::{Environment, Error, Network, Node, NodeId, ProcessState, Signal};
+use testbed::{Environment, Error, LinkQuality, Network, Node, NodeId, ProcessState, Signal};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -270,20 +270,126 @@ pub async fn teardown_leaves_no_process(env: Arc<dyn Environment>) -> Outcome {
         .parent()
         .ok_or("no parent folder")?
         .to_owned();
-    ensure!(programs::processes_of(&folder) >= 3, "nothing was running");
+    ensure!(
+        programs::processes_of(&folder).len() >= 3,
+        "nothing was running"
+    );
     env.teardown().await?;
-    ensure!(programs::processes_of(&folder) == 0, "processes are left");
+    ensure!(
+        programs::processes_of(&folder).is_empty(),
+        "processes are left"
+    );
     env.teardown().await?;
     Ok(())
 }
 
-/// The median round trip of eight bytes from the controller, in microseconds, for information.
-pub async fn round_trip_us(
-    env: Arc<dyn Environment>,
-) -> Result<(f64, f64), Box<dyn std::error::Error + Send + Sync>> {
+pub async fn a_slow_link_is_slow_or_refused_by_name(env: Arc<dyn Environment>) -> Outcome {
+    let network = network(&env)?;
+    let (one, two) = (NodeId::new("n1"), NodeId::new("n2"));
+    let quality = LinkQuality {
+        delay: Duration::from_millis(200),
+        ..LinkQuality::default()
+    };
+    match network.shape(&one, &two, quality).await {
+        Err(Error::Unsupported(reason)) if env.name() == "loopback" => {
+            ensure!(
+                reason.contains("n1") && reason.contains("netns"),
+                "{reason}"
+            );
+        }
+        shaped => {
+            shaped?;
+            let early = network
+                .probe(&one, &two, Duration::from_millis(100))
+                .await?;
+            ensure!(!early, "200 ms of delay took less than 100 ms");
+            ensure!(
+                network.probe(&one, &two, LIMIT).await?,
+                "nothing came through"
+            );
+            ensure!(
+                network.probe(&two, &one, LIMIT).await?,
+                "the way back was hit"
+            );
+            let lossy = LinkQuality {
+                loss: 1.0,
+                ..LinkQuality::default()
+            };
+            network.shape(&one, &two, lossy).await?;
+            ensure!(
+                !network.probe(&one, &two, SILENCE).await?,
+                "all lost, and yet it came"
+            );
+            let lost = network.counters(&one, &two).lost;
+            ensure!(lost > 0, "the loss was not counted");
+            network.heal().await?;
+            ensure!(
+                network.probe(&one, &two, LIMIT).await?,
+                "healing left it lossy"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// For information only: the round trip of eight bytes from the controller to a node and back, beside
+/// one within the controller.
+pub async fn info_round_trip(env: Arc<dyn Environment>) -> Outcome {
     let node = &env.nodes()[0];
     node.spawn(&programs::echo(&**node, PORT)).await?;
-    let mut stream = connect(env.client_addr(node.id(), PORT)).await?;
+    let (median, tail) = round_trips_us(env.client_addr(node.id(), PORT)).await?;
+    let beside = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let address = beside.local_addr()?;
+    std::thread::spawn(move || programs::serve_echo(beside.into_std()?));
+    let (direct, direct_tail) = round_trips_us(address).await?;
+    println!(
+        "info: round trip through the link: median {median:.0} us, p99 {tail:.0} us; \
+         without: median {direct:.0} us, p99 {direct_tail:.0} us"
+    );
+    Ok(())
+}
+
+/// For information only: how many round trips of 256 bytes the links carry with many connections at
+/// once, and what the thread that moves them costs.
+pub async fn info_throughput(env: Arc<dyn Environment>) -> Outcome {
+    const CONNECTIONS: usize = 64;
+    const TIME: Duration = Duration::from_secs(1);
+    let mut streams = Vec::new();
+    for node in env.nodes() {
+        node.spawn(&programs::echo(&**node, PORT)).await?;
+    }
+    for number in 0..CONNECTIONS {
+        let node = &env.nodes()[number % env.nodes().len()];
+        streams.push(connect(env.client_addr(node.id(), PORT)).await?);
+    }
+    let before = programs::thread_time_ms(env.name());
+    let tasks: Vec<_> = streams
+        .into_iter()
+        .map(|mut stream| {
+            tokio::spawn(async move {
+                let (start, mut count) = (Instant::now(), 0);
+                while start.elapsed() < TIME && echoes(&mut stream, &[7; 256], LIMIT).await? {
+                    count += 1;
+                }
+                Ok::<u32, std::io::Error>(count)
+            })
+        })
+        .collect();
+    let mut total = 0;
+    for task in tasks {
+        total += task.await??;
+    }
+    let spent = programs::thread_time_ms(env.name()) - before;
+    println!(
+        "info: {total} round trips a second, for which the links took {spent} ms of processor"
+    );
+    Ok(())
+}
+
+async fn round_trips_us(
+    address: SocketAddr,
+) -> Result<(f64, f64), Box<dyn std::error::Error + Send + Sync>> {
+    let mut stream = connect(address).await?;
     let mut times = Vec::new();
     for _ in 0..5000 {
         let start = Instant::now();

@@ -38,14 +38,15 @@ fn program(node: &dyn Node, args: &[&str]) -> Program {
 pub fn play(args: &[String]) -> std::io::Result<()> {
     let address: SocketAddr = args[1].parse().map_err(std::io::Error::other)?;
     match args[0].as_str() {
-        "echo" => serve_echo(address),
+        "echo" => serve_echo(TcpListener::bind(address)?),
         "chat" => hold_chat(address),
         part => Err(std::io::Error::other(format!("unknown part {part}"))),
     }
 }
 
-fn serve_echo(address: SocketAddr) -> std::io::Result<()> {
-    for stream in TcpListener::bind(address)?.incoming() {
+pub fn serve_echo(listener: TcpListener) -> std::io::Result<()> {
+    listener.set_nonblocking(false)?;
+    for stream in listener.incoming() {
         let mut stream = stream?;
         stream.set_nodelay(true)?;
         std::thread::spawn(move || {
@@ -80,15 +81,41 @@ pub fn answers(node: &dyn Node) -> Vec<u64> {
     whole.lines().map_while(|line| line.parse().ok()).collect()
 }
 
-/// How many processes of this machine, as far as `/proc` shows it, name `folder` in their command line.
-pub fn processes_of(folder: &Path) -> usize {
+/// The processes, as far as `/proc` shows them, that name `folder` in their command line; without the
+/// caller's own.
+pub fn processes_of(folder: &Path) -> Vec<i32> {
     let folder = folder.to_str().expect("test folders are UTF-8").as_bytes();
-    let own = std::process::id().to_string();
+    let own = std::process::id() as i32;
     std::fs::read_dir("/proc")
         .expect("/proc is mounted")
         .flatten()
-        .filter(|entry| entry.file_name().to_str() != Some(&own))
-        .filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok())
-        .filter(|line| line.windows(folder.len()).any(|part| part == folder))
-        .count()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|pid| *pid != own && *pid != 1)
+        .filter(|pid| {
+            std::fs::read(format!("/proc/{pid}/cmdline"))
+                .is_ok_and(|line| line.windows(folder.len()).any(|part| part == folder))
+        })
+        .collect()
+}
+
+/// The processor time so far of this process's threads that move packets or bytes.
+pub fn thread_time_ms(environment: &str) -> u64 {
+    let name = match environment {
+        "netns" => "(switch)",
+        _ => "(loopback)",
+    };
+    std::fs::read_dir("/proc/self/task")
+        .expect("/proc is mounted")
+        .flatten()
+        .filter_map(|task| std::fs::read_to_string(task.path().join("stat")).ok())
+        .filter(|stat| stat.contains(name))
+        .filter_map(|stat| {
+            // Fields 14 and 15: ticks, of which there are 100 in a second, in user and system mode.
+            let (_, rest) = stat.rsplit_once(')')?;
+            let mut ticks = rest.split_ascii_whitespace().skip(11);
+            let user: u64 = ticks.next()?.parse().ok()?;
+            let system: u64 = ticks.next()?.parse().ok()?;
+            Some(10 * (user + system))
+        })
+        .sum()
 }
