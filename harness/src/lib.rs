@@ -1,1 +1,15 @@
-//! .
+//! The controller: the `shakedown` command.
+//!
+//! [`cli`] is the command line, [`commands`] has one file a command. A run is [`run::test`], which reads as its
+//! phases; operations are performed by the [`interpreter`] and availability is watched by [`watch`].
+//! [`exit`] has the exit codes of the contract.
+
+pub mod cli;
+pub mod commands;
+pub mod exit;
+pub mod interpreter;
+pub mod interrupt;
+pub mod progress;
+pub mod run;
+pub mod spec;
+pub mod watch;

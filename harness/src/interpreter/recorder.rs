@@ -41,15 +41,15 @@ impl Recorder {
             .map_err(|error| Failure::harness(format!("no thread for the history: {error}")))?;
         let blocks = Blocks { block: Vec::with_capacity(BLOCK), sent: Instant::now(), blocks };
         let history = History { header: Some(header.clone()), ..History::default() };
+        let writer = jsonl::Writer::new(blocks, &header).map_err(|error| at(path, error))?;
         let mut recorder = Self {
             history,
-            writer: jsonl::Writer::new(blocks),
+            writer,
             thread: Some(thread),
             path: path.to_owned(),
             last_time: 0,
             next_index: 0,
         };
-        recorder.writer.header(&header).map_err(|error| at(&recorder.path, error))?;
         recorder.flush()?;
         Ok(recorder)
     }
@@ -59,7 +59,7 @@ impl Recorder {
     pub fn event(&mut self, time: u64, process: ProcessId, phase: Phase, op: Op) -> Result<Event> {
         let (index, time) = self.stamp(time);
         let event = Event { index, time, process, phase, op };
-        let written = self.writer.event(&event);
+        let written = self.writer.append(&event);
         written.or_else(|error| self.failed(error))?;
         self.history.events.push(event.clone());
         Ok(event)
@@ -68,7 +68,7 @@ impl Recorder {
     pub fn nemesis(&mut self, note: NemesisNote) -> Result<()> {
         let (index, time) = self.stamp(note.time);
         let event = NemesisEvent { index, time, f: note.f, value: note.value };
-        let written = self.writer.nemesis(&event);
+        let written = self.writer.append_nemesis(&event);
         written.or_else(|error| self.failed(error))?;
         self.history.nemesis.push(event);
         Ok(())

@@ -31,7 +31,7 @@ pub fn judge(folder: Folder, spec: &Spec, progress: &Progress) -> Result<Judged>
         let cut = Verdict::unknown("the history ends in the middle of a line: the run was cut short");
         verdicts.insert("history".into(), cut);
     }
-    let ledgers = super::workload::ledgers(&history);
+    let ledgers = super::workload::ledgers(&stored.settings.workloads, &history);
     let recorded = Recorded {
         run: stored.run,
         history,
@@ -52,12 +52,11 @@ pub fn judge(folder: Folder, spec: &Spec, progress: &Progress) -> Result<Judged>
 
 /// Writes what people and build servers read.
 pub fn show(folder: &Folder, recorded: &Recorded, results: &Results) -> Result<()> {
-    let plots = results::plots::draw(recorded, results)
-        .map_err(|error| Failure::harness(format!("{}: {error}", folder.plots().display())))?;
+    let plots = results::plots::draw(recorded, results);
     folder.write_plots(&plots)?;
     let spec = folder.read_spec()?;
-    folder.write_report(&results::report::page(recorded, results, &plots, &spec))?;
-    folder.write_junit(&results::junit::xml(results))?;
+    folder.write_report(&results::report::render(results, &plots, &spec))?;
+    folder.write_junit(&results::junit::render(results))?;
     Ok(())
 }
 

@@ -26,7 +26,7 @@ const READY: Duration = Duration::from_secs(30);
 /// happens, so that it can be found whatever comes.
 pub async fn test(prepared: Prepared, folder: Folder, progress: &Progress, interrupt: &Interrupt) -> Result<Judged> {
     let spec = prepared.spec.clone();
-    let mut stored = prepared.stored(&folder);
+    let mut stored = prepared.stored(&folder)?;
     folder.write_spec(&stored.yaml()?)?;
 
     progress.phase("deploy", &format!("{} nodes of {} in {}", spec.nodes, spec.system, prepared.environment_name()));
@@ -52,7 +52,7 @@ pub async fn test(prepared: Prepared, folder: Folder, progress: &Progress, inter
 
 async fn deploy(prepared: &Prepared, folder: &Folder) -> Result<()> {
     let Some(environment) = &prepared.environment else { return Ok(()) };
-    let journal = nemesis::journal::Processes::open(folder.path())?;
+    let journal = nemesis::ProcessJournal::create(folder.path())?;
     prepared.system.setup(environment.clone()).await?;
     for node in environment.nodes() {
         let process = prepared.system.start(node.id()).await?;

@@ -2,19 +2,30 @@
 
 use crate::exit::Result;
 use crate::watch::Observation;
-use results::Folder;
+use results::observe::{Probe, Sample};
+use results::{Folder, folder};
 use tokio::sync::mpsc;
 
-/// Writes observations until every sender is gone.
-pub async fn write(folder: &Folder, mut observations: mpsc::UnboundedReceiver<Observation>) -> Result<()> {
-    let probes = folder.append_probes()?;
-    let status = folder.append_status()?;
-    while let Some(observation) = observations.recv().await {
-        match observation {
-            Observation::Probe(probe) => probes.append(&probe)?,
-            Observation::Sample(sample) => status.append(&sample)?,
-        }
+/// The files of observations.
+pub struct Lines {
+    probes: folder::Lines<Probe>,
+    status: folder::Lines<Sample>,
+}
+
+impl Lines {
+    pub fn open(folder: &Folder) -> Result<Self> {
+        Ok(Self { probes: folder.append_probes()?, status: folder.append_status()? })
     }
-    probes.sync()?;
-    Ok(status.sync()?)
+
+    /// Writes until every sender is gone.
+    pub async fn write(self, mut observations: mpsc::UnboundedReceiver<Observation>) -> Result<()> {
+        while let Some(observation) = observations.recv().await {
+            match observation {
+                Observation::Probe(probe) => self.probes.append(&probe)?,
+                Observation::Sample(sample) => self.status.append(&sample)?,
+            }
+        }
+        self.probes.sync()?;
+        Ok(self.status.sync()?)
+    }
 }

@@ -1,0 +1,20 @@
+//! `shakedown analyze`: the judging of a run, done again from its folder.
+
+use crate::cli::Analyze;
+use crate::exit::{Result, code_of};
+use crate::progress::Progress;
+use crate::run::judge;
+use crate::run::stored::Stored;
+
+pub fn run(args: &Analyze) -> Result<u8> {
+    let folder = super::folder(&args.run, &args.store.runs)?;
+    let stored = Stored::parse(&folder.read_spec()?, &folder.spec().display().to_string())?;
+    let mut spec = stored.settings;
+    spec.check_time = args.limits.check_time.unwrap_or(spec.check_time);
+    spec.check_memory = args.limits.check_memory.unwrap_or(spec.check_memory);
+    let progress = Progress::new(args.output.quiet);
+    let judged = judge::judge(folder, &spec, &progress)?;
+    progress.finish();
+    super::print(&judged, args.output.json)?;
+    Ok(code_of(judged.results.valid))
+}

@@ -1,0 +1,69 @@
+//! `shakedown check`: judge a history file, whoever wrote it.
+
+use crate::cli::Check;
+use crate::exit::{Failure, Result, code_of};
+use crate::run::judge;
+use checker::{Budget, History, Validity, Verdict};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+pub fn run(args: &Check) -> Result<u8> {
+    let history = read(&args.history)?;
+    let model = match (&args.model, &history.header) {
+        (Some(model), _) => model.clone(),
+        (None, Some(header)) => header.model.clone(),
+        (None, None) => {
+            return Err(Failure::usage(format!(
+                "{}: no header names a model; give one with --model ({})",
+                args.history.display(),
+                checker::MODELS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+            )));
+        }
+    };
+    let checkers = checker::checkers_for(&model).map_err(Failure::usage)?;
+    let default = Budget::default();
+    let budget = Budget {
+        time: args.limits.check_time.map_or(default.time, |span| span.0),
+        memory: args.limits.check_memory.map_or(default.memory, |size| size.0 as usize),
+    };
+    let mut verdicts = judge::verdicts(&history, &checkers, budget);
+    if history.events.is_empty() {
+        verdicts.insert("history".into(), Verdict::unknown("the history has no operations: nothing was tested"));
+    } else if history.truncated {
+        verdicts.insert("history".into(), Verdict::unknown("the history ends in the middle of a line; judged up to there"));
+    }
+    let worst = verdicts.values().map(|verdict| verdict.valid).max().unwrap_or(Validity::Unknown);
+    print(&model, &history, &verdicts, worst, args.output.json)?;
+    Ok(code_of(worst))
+}
+
+fn read(path: &Path) -> Result<History> {
+    match path.as_os_str() == "-" {
+        true => History::from_reader(std::io::stdin().lock(), "standard input").map_err(Failure::usage),
+        false => judge::read_history(path),
+    }
+}
+
+fn print(
+    model: &str,
+    history: &History,
+    verdicts: &BTreeMap<String, Verdict>,
+    worst: Validity,
+    json: bool,
+) -> Result<()> {
+    if json {
+        let document = serde_json::json!({
+            "valid": worst, "model": model, "events": history.events.len(), "checks": verdicts,
+        });
+        println!("{}", serde_json::to_string_pretty(&document)?);
+        return Ok(());
+    }
+    println!("{worst}: {} events, model {model}", history.events.len());
+    for (name, verdict) in verdicts {
+        match verdict.reason.as_str() {
+            "" => println!("  {name}: {}", verdict.valid),
+            reason => println!("  {name}: {}: {reason}", verdict.valid),
+        }
+    }
+    Ok(())
+}

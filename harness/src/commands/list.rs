@@ -1,0 +1,58 @@
+//! `shakedown list`.
+
+use crate::cli::List;
+use crate::exit::{Result, VALID};
+use nemesis::Kind;
+use nemesis::links::Variant;
+
+pub fn run(args: &List) -> Result<u8> {
+    let systems = systems::list();
+    if args.output.json {
+        let workloads: Vec<_> = workloads::ALL
+            .iter()
+            .map(|workload| serde_json::json!({"name": workload.name, "description": workload.about}))
+            .collect();
+        let faults: Vec<_> = Kind::ALL
+            .iter()
+            .map(|kind| serde_json::json!({"name": kind.name(), "description": kind.description()}))
+            .collect();
+        let models: Vec<_> = checker::MODELS
+            .iter()
+            .map(|(name, about)| serde_json::json!({"name": name, "description": about}))
+            .collect();
+        let document = serde_json::json!({
+            "systems": systems, "workloads": workloads, "faults": faults,
+            "partitions": Variant::ALL.iter().map(|variant| variant.name()).collect::<Vec<_>>(),
+            "models": models, "environments": ["netns", "loopback"],
+        });
+        println!("{}", serde_json::to_string_pretty(&document)?);
+        return Ok(VALID);
+    }
+    println!("systems (--system)");
+    for system in &systems {
+        row(system.name, system.description);
+        for setting in &system.settings {
+            println!("      --set {}={}", setting.key, setting.default);
+            println!("          {}; {}", setting.help, setting.allowed);
+        }
+    }
+    println!("\nworkloads (--workload)");
+    for workload in workloads::ALL {
+        row(workload.name, workload.about);
+    }
+    println!("\nfaults (--nemesis)");
+    for kind in Kind::ALL {
+        row(kind.name(), kind.description());
+    }
+    println!("\npartitions: {}", Variant::ALL.iter().map(|variant| variant.name()).collect::<Vec<_>>().join(", "));
+    println!("\nenvironments (--env): auto, netns, loopback");
+    println!("\nmodels (check --model)");
+    for (name, about) in checker::MODELS {
+        row(name, about);
+    }
+    Ok(VALID)
+}
+
+fn row(name: &str, about: &str) {
+    println!("  {name:<14} {about}");
+}

@@ -1,0 +1,17 @@
+//! `shakedown report`: the pages of a judged run, written again.
+
+use crate::cli::Report;
+use crate::exit::{Result, VALID};
+use crate::run::judge;
+
+pub fn run(args: &Report) -> Result<u8> {
+    let folder = super::folder(&args.run, &args.store.runs)?;
+    let results = folder.read_results()?;
+    let recorded = folder.recorded(&results, judge::read_history(&folder.history())?)?;
+    judge::show(&folder, &recorded, &results)?;
+    match args.output.json {
+        true => println!("{}", serde_json::json!({ "report": folder.report() })),
+        false => println!("{}", folder.report().display()),
+    }
+    Ok(VALID)
+}

@@ -1,0 +1,270 @@
+//! The main phase and what follows it: clients, probes, status polls and the nemesis together; then healing, quiet,
+//! and the final reads.
+
+use super::{observe, prepare::Prepared};
+use crate::exit::{Failure, Result};
+use crate::interpreter::{Clock, Interpreter, NemesisNote, Recorder};
+use crate::interrupt::Interrupt;
+use crate::progress::{Now, Progress};
+use crate::watch::{probes::Prober, status};
+use checker::history::Header;
+use checker::history::faults::{FaultRecord, Step};
+use results::{Folder, Marks};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use workloads::generator::{Stagger, TimeLimit};
+
+/// Bound of the final reads: each is tried again until it succeeds.
+const FINALE: Duration = Duration::from_secs(60);
+/// How often the progress line is made new.
+const REFRESH: Duration = Duration::from_millis(250);
+
+/// Loads the deployed cluster, breaks it, heals it and reads what is left. Everything is on disk when it returns.
+pub async fn run(
+    prepared: &Prepared,
+    folder: &Folder,
+    marks: &mut Marks,
+    progress: &Progress,
+    interrupt: &Interrupt,
+) -> Result<()> {
+    let spec = &prepared.spec;
+    let clock = Clock::start();
+    let (notes, nemesis_notes) = mpsc::unbounded_channel();
+    let mut interpreter = interpreter(prepared, clock, nemesis_notes).await?;
+    let header = Header {
+        version: 1,
+        workload: prepared.workload.name().to_owned(),
+        model: prepared.workload.model().to_owned(),
+    };
+    let mut recorder = Recorder::create(&folder.history(), header)?;
+
+    let watchers = Watchers::start(prepared, folder, clock)?;
+    let active = ActiveFaults::default();
+    progress.phase("load", &format!("{} clients, {} faults planned", spec.clients, prepared.plan.faults.len()));
+    let shown = tokio::spawn(show(
+        progress.clone(),
+        clock,
+        spec.time.0,
+        interpreter.counts(),
+        active.clone(),
+        watchers.newest.clone(),
+        prepared.plan.faults.len() as u32,
+    ));
+
+    // The load goes on for as long as there are faults, so that every recovery is watched under load.
+    let (stop_load, mut load_stopped) = watch::channel(false);
+    let nemesis = nemesis(prepared, folder, clock, notes, active, interrupt);
+    let mut interrupted = interrupt.watch();
+    let faults = async {
+        let summary = nemesis.await;
+        // A run whose plan ends early, or that has none, lasts as long as it was asked to.
+        let end = clock.instant(spec.time.nanos());
+        tokio::select! {
+            () = tokio::time::sleep_until(end) => {}
+            _ = interrupted.wait_for(|happened| *happened) => {}
+        }
+        stop_load.send_replace(true);
+        summary
+    };
+    marks.load_start = clock.now();
+    let rng = workloads::seed::stream(prepared.seed, "stagger");
+    let paced = Stagger::new(spec.rate as f64, prepared.workload.generator(prepared.seed), rng);
+    // The schedule may overrun its time when faults take longer; not without end, though.
+    let mut generator = TimeLimit::new(spec.time.0 * 4 + Duration::from_secs(60), Box::new(paced));
+    let (loaded, summary) = tokio::join!(interpreter.run(&mut generator, &mut recorder, &mut load_stopped), faults);
+    shown.abort();
+    marks.load_end = clock.now();
+    marks.all_healed = clock.now();
+    let summary = summary?;
+    loaded?;
+
+    progress.phase("quiet", &format!("{} without faults", spec.quiet));
+    if let Some(_environment) = &prepared.environment {
+        prepared.system.ready(Duration::from_secs(30)).await?;
+    }
+    if !interrupt.happened() {
+        tokio::time::sleep(spec.quiet.0).await;
+    }
+
+    progress.phase("finale", "final reads");
+    marks.finale_start = clock.now();
+    let (stop_finale, mut finale_stopped) = watch::channel(false);
+    let bound = tokio::spawn(async move {
+        tokio::time::sleep(FINALE).await;
+        stop_finale.send_replace(true);
+    });
+    let mut finale = prepared.workload.finale(prepared.seed);
+    interpreter.run(finale.as_mut(), &mut recorder, &mut finale_stopped).await?;
+    bound.abort();
+    watchers.finish().await?;
+    marks.end = clock.now();
+    recorder.finish()?;
+
+    for exit in &summary.unexpected_exits {
+        progress.note(&format!("{} ended without our doing: {}", exit.node, exit.error));
+    }
+    match (&summary.aborted, summary.unhealed.as_slice()) {
+        (Some(why), _) => Err(Failure::harness(why)),
+        (None, []) => Ok(()),
+        (None, unhealed) => Err(Failure::harness(format!("not healed: {}", unhealed.join("; ")))),
+    }
+}
+
+async fn interpreter(
+    prepared: &Prepared,
+    clock: Clock,
+    notes: mpsc::UnboundedReceiver<NemesisNote>,
+) -> Result<Interpreter> {
+    let nodes = prepared.nodes();
+    let mut clients = Vec::new();
+    for thread in 0..prepared.spec.clients {
+        clients.push(prepared.system.connect(&nodes[thread % nodes.len()]).await?);
+    }
+    Ok(Interpreter::new(clock, clients, prepared.spec.deadline.0, notes))
+}
+
+/// Probes, status polls and whoever writes down what they see.
+struct Watchers {
+    stop: watch::Sender<bool>,
+    tasks: tokio::task::JoinSet<()>,
+    writer: tokio::task::JoinHandle<Result<()>>,
+    newest: status::Newest,
+}
+
+impl Watchers {
+    fn start(prepared: &Prepared, folder: &Folder, clock: Clock) -> Result<Self> {
+        let (stop, stopped) = watch::channel(false);
+        let (observations, received) = mpsc::unbounded_channel();
+        let newest = status::Newest::default();
+        let mut tasks = tokio::task::JoinSet::new();
+        let (system, nodes) = (prepared.system.clone(), prepared.nodes());
+        let prober = Prober {
+            system: system.clone(),
+            nodes: nodes.clone(),
+            clock,
+            every: prepared.spec.probe_every.0,
+            observations: observations.clone(),
+        };
+        tasks.spawn(prober.run(stopped.clone()));
+        if system.runs_processes() {
+            let every = prepared.spec.status_every.0;
+            tasks.spawn(status::run(system, nodes, clock, every, newest.clone(), observations, stopped));
+        }
+        let lines = observe::Lines::open(folder)?;
+        let writer = tokio::spawn(lines.write(received));
+        Ok(Self { stop, tasks, writer, newest })
+    }
+
+    /// Ends when the last probe has; each has its limit.
+    async fn finish(mut self) -> Result<()> {
+        self.stop.send_replace(true);
+        while self.tasks.join_next().await.is_some() {}
+        self.writer.await.map_err(|error| Failure::harness(format!("observations: {error}")))?
+    }
+}
+
+/// The faults that are active, for the progress line.
+#[derive(Clone, Default)]
+struct ActiveFaults(Arc<Mutex<(u32, BTreeMap<u32, String>)>>);
+
+impl ActiveFaults {
+    fn note(&self, record: &FaultRecord) {
+        let mut active = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        active.0 = active.0.max(record.fault);
+        match record.step {
+            Step::Effective => {
+                let name = match record.variant.as_str() {
+                    "" => record.kind.clone(),
+                    variant => format!("{} {variant}", record.kind),
+                };
+                active.1.insert(record.fault, format!("{name} {}", record.targets.join(",")));
+            }
+            Step::Healed | Step::Failed => {
+                active.1.remove(&record.fault);
+            }
+            Step::Intend | Step::Heal => {}
+        }
+    }
+
+    fn now(&self) -> (u32, Vec<String>) {
+        let active = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        (active.0, active.1.values().cloned().collect())
+    }
+}
+
+async fn nemesis(
+    prepared: &Prepared,
+    folder: &Folder,
+    clock: Clock,
+    notes: mpsc::UnboundedSender<NemesisNote>,
+    active: ActiveFaults,
+    interrupt: &Interrupt,
+) -> Result<nemesis::Summary> {
+    let Some(environment) = &prepared.environment else { return Ok(nemesis::Summary::default()) };
+    let context = nemesis::Context {
+        env: environment.clone(),
+        system: prepared.system.clone(),
+        clock: nemesis::Clock::new(clock.instant(0)),
+        processes: Arc::new(nemesis::ProcessJournal::create(folder.path())?),
+    };
+    let journal = nemesis::FaultJournal::create(folder.path())?;
+    let mut observer = Notes { notes, active };
+    Ok(nemesis::run(&prepared.plan, &context, &journal, interrupt.watch(), &mut observer).await)
+}
+
+/// Carries the nemesis's steps into the history and the progress line.
+struct Notes {
+    notes: mpsc::UnboundedSender<NemesisNote>,
+    active: ActiveFaults,
+}
+
+impl nemesis::Observer for Notes {
+    fn step(&mut self, record: &FaultRecord) {
+        self.active.note(record);
+        let f = match record.step {
+            Step::Intend => return,
+            Step::Effective => record.kind.clone(),
+            Step::Heal => return,
+            Step::Healed => format!("heal-{}", record.kind),
+            Step::Failed => format!("failed-{}", record.kind),
+        };
+        let value = serde_json::json!({
+            "fault": record.fault, "targets": record.targets, "variant": record.variant, "error": record.error,
+        });
+        // The history may have been closed by an error that is reported elsewhere.
+        let _ = self.notes.send(NemesisNote { time: record.time, f, value });
+    }
+}
+
+async fn show(
+    progress: Progress,
+    clock: Clock,
+    total: Duration,
+    counts: watch::Receiver<crate::interpreter::Counts>,
+    active: ActiveFaults,
+    newest: status::Newest,
+    planned: u32,
+) {
+    let mut before = 0;
+    let mut ticks = tokio::time::interval(REFRESH);
+    loop {
+        ticks.tick().await;
+        let counts = *counts.borrow();
+        let done = counts.ok + counts.fail + counts.info;
+        let (number, faults) = active.now();
+        progress.update(&Now {
+            elapsed: Some(Duration::from_nanos(clock.now())),
+            total: Some(total),
+            ops_per_second: Some((done - before) as f64 / REFRESH.as_secs_f64()),
+            ok: counts.ok,
+            fail: counts.fail,
+            info: counts.info,
+            faults,
+            fault_number: (planned > 0).then_some((number.min(planned), planned)),
+            leader: newest.leader(),
+        });
+        before = done;
+    }
+}
