@@ -4,9 +4,24 @@
 //! [`History`] into a [`Verdict`] within a [`Budget`]. This crate does no I/O besides reading and
 //! writing history files, and reads no clock besides the one that ends its budget: it gives the same
 //! answers in a real run, in simulation and on somebody else's file.
+//!
+//! | where | what |
+//! |---|---|
+//! | [`history`] | events, operations, the file formats |
+//! | [`model`] | objects as one client sees them |
+//! | [`linearizability`] | [`Linearizable`](linearizability::Linearizable): did it look like one object? |
+//! | [`ledger`] | [`Ledger`](ledger::Ledger): is what was acknowledged still there? |
+//! | [`stats`] | [`Stats`](stats::Stats): how operations ended |
+//! | [`check_all`] | all of them, none able to spoil the others |
 
+mod check;
 pub mod history;
+pub mod ledger;
+pub mod linearizability;
+pub mod model;
+pub mod stats;
 mod verdict;
 
+pub use check::{MODELS, UnknownModel, check_all, checkers_for};
 pub use history::{Event, History, Key, Op, Outcome, Phase, ProcessId, Reason, Ret, Value};
 pub use verdict::{Budget, Checker, Validity, Verdict};

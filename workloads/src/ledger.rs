@@ -12,7 +12,7 @@
 use crate::generator::{Boxed, TimeLimit, UntilOk};
 use crate::register::{FINAL_PAUSE, FINAL_TIME, FINAL_TRIES};
 use crate::{Context, Generator, Next, Workload, seed};
-use checker::{Checker, Key, Op};
+use checker::{Checker, Key, Op, ledger};
 use rand::RngExt;
 use rand_pcg::Pcg64;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,8 +28,7 @@ pub const APPENDS_PER_LIST: i64 = 256;
 /// One value belongs to one run: the finale reads the lists that the generator has written.
 #[derive(Debug)]
 pub struct Ledger {
-    /// One operation in so many reads the thread's current list.
-    pub ops_per_read: u32,
+    ops_per_read: u32,
     written: Arc<Mutex<BTreeSet<i64>>>,
 }
 
@@ -65,6 +64,16 @@ pub fn ledger_of(list: &Key) -> Key {
     }
 }
 
+impl Ledger {
+    /// One operation in so many reads the thread's current list; 0: none does. 20 unless told.
+    pub fn ops_per_read(self, count: u32) -> Self {
+        Self {
+            ops_per_read: count,
+            ..self
+        }
+    }
+}
+
 impl Workload for Ledger {
     fn name(&self) -> &str {
         "ledger"
@@ -96,7 +105,7 @@ impl Workload for Ledger {
     }
 
     fn checkers(&self) -> Vec<Box<dyn Checker>> {
-        Vec::new()
+        vec![Box::new(ledger::Ledger::new().grouped(ledger_of))]
     }
 
     fn owns(&self, op: &Op) -> bool {

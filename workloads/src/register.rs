@@ -9,7 +9,7 @@
 
 use crate::generator::{Boxed, Limit, PerKey, TimeLimit, UntilOk};
 use crate::{Context, Generator, Next, Workload, seed};
-use checker::{Checker, Event, Key, Op, Phase, Ret, Value};
+use checker::{Checker, Event, Key, Op, Phase, Ret, Value, linearizability};
 use rand::RngExt;
 use rand_pcg::Pcg64;
 use std::collections::BTreeSet;
@@ -31,12 +31,10 @@ pub(crate) const FINAL_TIME: Duration = Duration::from_secs(60);
 /// One value belongs to one run: the finale reads the keys that the generator has used.
 #[derive(Debug)]
 pub struct Register {
-    /// Operations per key, at most [`VALUES_PER_KEY`].
-    pub ops_per_key: u64,
-    /// Threads that work on one key at a time.
-    pub threads_per_key: u64,
-    /// Weights of read, write and cas.
-    pub weights: [u32; 3],
+    ops_per_key: u64,
+    threads_per_key: u64,
+    /// Of read, write and cas.
+    weights: [u32; 3],
     used: Arc<Mutex<BTreeSet<i64>>>,
 }
 
@@ -61,6 +59,32 @@ impl Default for Register {
     }
 }
 
+impl Register {
+    /// Operations after which a key is replaced: at most [`VALUES_PER_KEY`]. 1,000 unless told.
+    pub fn ops_per_key(self, count: u64) -> Self {
+        Self {
+            ops_per_key: count.clamp(1, VALUES_PER_KEY as u64),
+            ..self
+        }
+    }
+
+    /// Threads that work on one key at a time. 5 unless told.
+    pub fn threads_per_key(self, count: u64) -> Self {
+        Self {
+            threads_per_key: count.max(1),
+            ..self
+        }
+    }
+
+    /// How much of the operations is read, write and cas. 5 : 3 : 2 unless told.
+    pub fn weights(self, read: u32, write: u32, cas: u32) -> Self {
+        Self {
+            weights: [read, write, cas],
+            ..self
+        }
+    }
+}
+
 impl Workload for Register {
     fn name(&self) -> &str {
         "register"
@@ -73,7 +97,7 @@ impl Workload for Register {
     fn generator(&self, seed: u64) -> Boxed {
         let used = Arc::clone(&self.used);
         let weights = self.weights;
-        let ops_per_key = self.ops_per_key.min(VALUES_PER_KEY as u64);
+        let ops_per_key = self.ops_per_key;
         let make = move |key: &Key| -> Boxed {
             let number = match key {
                 Key::Int(number) => *number,
@@ -109,7 +133,7 @@ impl Workload for Register {
     }
 
     fn checkers(&self) -> Vec<Box<dyn Checker>> {
-        Vec::new()
+        vec![Box::new(linearizability::Linearizable::cas_register())]
     }
 
     fn owns(&self, op: &Op) -> bool {

@@ -1,0 +1,83 @@
+//! Runs several checkers over one history; none can take the others' verdicts down with it.
+
+use crate::verdict::{Budget, Checker, Verdict};
+use crate::{History, ledger, linearizability, stats};
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// The verdict of every checker by its name. Each gets the whole budget. A checker that panics gives
+/// `unknown` with the message; a second checker of the same name is called `name-2`.
+pub fn check_all(
+    history: &History,
+    checkers: &[Box<dyn Checker>],
+    budget: Budget,
+) -> BTreeMap<String, Verdict> {
+    let mut verdicts = BTreeMap::new();
+    for checker in checkers {
+        let verdict = catch_unwind(AssertUnwindSafe(|| checker.check(history, budget)))
+            .unwrap_or_else(|panic| {
+                Verdict::unknown(format!("the checker itself failed: {}", message(&*panic)))
+            });
+        let mut name = checker.name().to_owned();
+        let mut count = 1;
+        while verdicts.contains_key(&name) {
+            count += 1;
+            name = format!("{}-{count}", checker.name());
+        }
+        verdicts.insert(name, verdict);
+    }
+    verdicts
+}
+
+/// Models that [`checkers_for`] knows, with what they judge.
+pub const MODELS: &[(&str, &str)] = &[
+    (
+        "register",
+        "read and write of single values; linearizable, at first nil",
+    ),
+    (
+        "cas-register",
+        "read, write and cas of single values; linearizable, at first nil",
+    ),
+    (
+        "ledger",
+        "append and list: what was acknowledged must be there in the end, once and in order",
+    ),
+];
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown model {name:?}; known: {known} (join several with +)")]
+pub struct UnknownModel {
+    pub name: String,
+    pub known: String,
+}
+
+/// The checkers that judge a history of `model`, as named in its header: one model, or several joined
+/// by `+`.
+pub fn checkers_for(model: &str) -> Result<Vec<Box<dyn Checker>>, UnknownModel> {
+    let mut checkers: Vec<Box<dyn Checker>> = vec![Box::new(stats::Stats)];
+    for name in model.split('+').map(str::trim) {
+        checkers.push(match name {
+            // A plain register is one on which nobody uses cas.
+            "register" | "cas-register" => Box::new(linearizability::Linearizable::cas_register()),
+            "ledger" => Box::new(ledger::Ledger::new()),
+            _ => {
+                let known: Vec<&str> = MODELS.iter().map(|(name, _)| *name).collect();
+                return Err(UnknownModel {
+                    name: name.to_owned(),
+                    known: known.join(", "),
+                });
+            }
+        });
+    }
+    Ok(checkers)
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("a panic without a message")
+}

@@ -1,0 +1,250 @@
+//! Linearizability: every operation seems to take effect at one moment between its invocation and its
+//! completion (Herlihy and Wing 1990).
+//!
+//! Objects are judged one by one. For each, [`entries`] prepares the operations, [`look_ahead`] uses
+//! what the whole history tells, [`search`] looks for an order, and [`explain`] says why there is none.
+//! This file deals the objects out to threads, under the limits of the budget.
+
+mod entries;
+mod explain;
+mod look_ahead;
+mod mask;
+mod search;
+
+#[cfg(test)]
+mod tests;
+
+use crate::history::Operation;
+use crate::model::{Model, Register};
+use crate::verdict::{Budget, Checker, Verdict};
+use crate::{History, Key, Op};
+use entries::{Entries, NEVER};
+use search::{Answer, Found, Limit, Limits, search};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// At the first go an object gets so many configurations, and [`MORE`] times as many at each further
+/// one: so that one hard object does not keep an easy violation from being found.
+const FIRST_GO: u64 = 50_000;
+const MORE: u64 = 16;
+
+/// More threads would share the memory without being faster.
+const THREADS_MAX: usize = 8;
+
+/// Judges the operations that `owns` picks, against a model.
+#[derive(Clone)]
+pub struct Linearizable<M> {
+    initial: M,
+    owns: Arc<dyn Fn(&Op) -> bool + Send + Sync>,
+}
+
+/// The operations on one object.
+struct Object<'a> {
+    key: Option<Key>,
+    operations: Vec<Operation<'a>>,
+}
+
+impl Linearizable<Register> {
+    /// Registers that hold nothing at first, with read, write and cas.
+    pub fn cas_register() -> Self {
+        Self::new(Register::default(), |op| {
+            matches!(op, Op::Read { .. } | Op::Write { .. } | Op::Cas { .. })
+        })
+    }
+}
+
+impl<M: Model> Linearizable<M> {
+    /// `initial` is the state of every object before its first operation.
+    pub fn new(initial: M, owns: impl Fn(&Op) -> bool + Send + Sync + 'static) -> Self {
+        Self {
+            initial,
+            owns: Arc::new(owns),
+        }
+    }
+
+    fn objects<'a>(&self, operations: &[Operation<'a>]) -> Vec<Object<'a>> {
+        let mut objects: BTreeMap<Option<Key>, Vec<Operation<'a>>> = BTreeMap::new();
+        for operation in operations
+            .iter()
+            .filter(|operation| (self.owns)(operation.op()))
+        {
+            objects
+                .entry(M::partition(operation.op()))
+                .or_default()
+                .push(*operation);
+        }
+        objects
+            .into_iter()
+            .map(|(key, operations)| Object { key, operations })
+            .collect()
+    }
+
+    /// Judges the objects with growing limits until all are decided, one is refuted, or the budget is
+    /// used up. The answers are in the order of the objects.
+    fn judge(&self, objects: &[Object<'_>], deadline: Instant, memory: usize) -> Vec<Found> {
+        let mut answers: Vec<Option<Found>> = objects.iter().map(|_| None).collect();
+        let mut configurations = FIRST_GO;
+        loop {
+            let undecided: Vec<usize> = (0..objects.len())
+                .filter(|at| {
+                    answers[*at]
+                        .as_ref()
+                        .is_none_or(|found| found.answer == Answer::OutOf(Limit::Configurations))
+                })
+                .collect();
+            let refuted = answers
+                .iter()
+                .flatten()
+                .any(|found| found.answer == Answer::NotLinearizable);
+            if undecided.is_empty() || refuted {
+                return answers.into_iter().flatten().collect();
+            }
+            let threads = std::thread::available_parallelism()
+                .map_or(1, |threads| threads.get())
+                .min(THREADS_MAX)
+                .min(undecided.len());
+            let limits = Limits {
+                deadline,
+                memory: memory / threads,
+                configurations,
+            };
+            for (at, found) in self.go(objects, &undecided, limits, threads) {
+                answers[at] = Some(found);
+            }
+            configurations = configurations.saturating_mul(MORE);
+        }
+    }
+
+    fn go(
+        &self,
+        objects: &[Object<'_>],
+        undecided: &[usize],
+        limits: Limits,
+        threads: usize,
+    ) -> Vec<(usize, Found)> {
+        let next = AtomicUsize::new(0);
+        let answers = Mutex::new(Vec::with_capacity(undecided.len()));
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    while let Some(at) = undecided.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let found = self.judge_one(&objects[*at].operations, NEVER, limits);
+                        answers
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .push((*at, found));
+                    }
+                });
+            }
+        });
+        answers.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Judges what one object's operations had shown just before position `end`.
+    fn judge_one(&self, operations: &[Operation<'_>], end: u32, limits: Limits) -> Found {
+        if Instant::now() > limits.deadline {
+            return Found {
+                answer: Answer::OutOf(Limit::Time),
+                configurations: 0,
+                reached: 0,
+            };
+        }
+        search(
+            &Entries::prepare(operations, end, self.initial.clone(), true),
+            limits,
+        )
+    }
+}
+
+impl<M: Model + 'static> Checker for Linearizable<M> {
+    fn name(&self) -> &'static str {
+        "linearizable"
+    }
+
+    fn check(&self, history: &History, budget: Budget) -> Verdict {
+        let started = Instant::now();
+        let operations = match history.operations() {
+            Ok(operations) => operations,
+            Err(error) => return Verdict::unknown(format!("not a history: {error}")),
+        };
+        let objects = self.objects(&operations);
+        let judged: usize = objects.iter().map(|object| object.operations.len()).sum();
+        if judged == 0 {
+            return Verdict::unknown("the history has no operation of this model");
+        }
+        // A budget too long for the clock is no limit.
+        let deadline = started
+            .checked_add(budget.time)
+            .unwrap_or_else(|| started + Duration::from_secs(365 * 24 * 3600));
+        let answers = self.judge(&objects, deadline, budget.memory);
+        let refuted: Vec<&Object<'_>> = objects
+            .iter()
+            .zip(&answers)
+            .filter(|(_, found)| found.answer == Answer::NotLinearizable)
+            .map(|(object, _)| object)
+            .collect();
+        let verdict = if let Some(object) = refuted.first() {
+            self.explain(object, started, budget.memory).with(
+                "refuted",
+                refuted
+                    .iter()
+                    .take(20)
+                    .map(|object| name(&object.key))
+                    .collect::<Vec<_>>(),
+            )
+        } else {
+            undecided(&objects, &answers, started.elapsed()).unwrap_or_else(Verdict::valid)
+        };
+        let configurations: u64 = answers.iter().map(|found| found.configurations).sum();
+        verdict
+            .with("objects", objects.len())
+            .with("operations", judged)
+            .with("configurations", configurations)
+            .with("check_ms", started.elapsed().as_millis() as u64)
+    }
+}
+
+/// The verdict if some object could not be judged.
+fn undecided(objects: &[Object<'_>], answers: &[Found], elapsed: Duration) -> Option<Verdict> {
+    let open: Vec<(&Object<'_>, &Found, Limit)> = objects
+        .iter()
+        .zip(answers)
+        .filter_map(|(object, found)| match found.answer {
+            Answer::OutOf(limit) => Some((object, found, limit)),
+            _ => None,
+        })
+        .collect();
+    let (object, found, limit) = open
+        .iter()
+        .max_by_key(|(_, found, _)| found.configurations)?;
+    let what = match limit {
+        Limit::Time | Limit::Configurations => {
+            format!("time ran out after {:.1} s", elapsed.as_secs_f64())
+        }
+        Limit::Memory => "memory ran out".to_owned(),
+        Limit::Width => "too many operations were open at once".to_owned(),
+    };
+    let completed = object
+        .operations
+        .iter()
+        .filter(|operation| operation.is_ok())
+        .count();
+    Some(
+        Verdict::unknown(format!(
+            "{what} with {} of {} objects undecided; the hardest, {}, was followed through {} of {completed} completed operations over {} configurations",
+            open.len(),
+            objects.len(),
+            name(&object.key),
+            found.reached,
+            found.configurations,
+        ))
+        .with("undecided", open.iter().take(20).map(|(object, ..)| name(&object.key)).collect::<Vec<_>>()),
+    )
+}
+
+fn name(key: &Option<Key>) -> String {
+    key.as_ref()
+        .map_or_else(|| "the object".to_owned(), |key| format!("key {key}"))
+}
