@@ -119,7 +119,12 @@ pub struct Limits {
 #[derive(Debug, Args)]
 pub struct Store {
     /// Folder that keeps the runs
-    #[arg(long, value_name = "DIR", default_value = "runs", env = "SHAKEDOWN_RUNS")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "runs",
+        env = "SHAKEDOWN_RUNS"
+    )]
     pub runs: PathBuf,
 }
 
@@ -255,7 +260,18 @@ impl Test {
             Some(path) => Spec::read(path)?,
             None => Spec::default(),
         };
-        let Test { name, system, env, nodes, time, rate, clients, deadline, quiet_period, .. } = self;
+        let Test {
+            name,
+            system,
+            env,
+            nodes,
+            time,
+            rate,
+            clients,
+            deadline,
+            quiet_period,
+            ..
+        } = self;
         override_with(&mut spec.name, name);
         override_with(&mut spec.system, system);
         override_with(&mut spec.env, env);
@@ -269,7 +285,11 @@ impl Test {
         override_with(&mut spec.check_time, &self.limits.check_time);
         override_with(&mut spec.check_memory, &self.limits.check_memory);
         if let Some(kinds) = &self.nemesis {
-            spec.nemesis = kinds.iter().filter(|kind| *kind != "none").cloned().collect();
+            spec.nemesis = kinds
+                .iter()
+                .filter(|kind| *kind != "none")
+                .cloned()
+                .collect();
         }
         for assignment in &self.settings {
             spec.set(assignment)?;
@@ -303,8 +323,22 @@ mod tests {
 
     #[test]
     fn flags_override_the_spec() {
-        let cli = Cli::try_parse_from(["shakedown", "test", "--nemesis", "none", "--time", "5s", "--seed", "7"]);
-        let Ok(Cli { command: Command::Test(test) }) = cli else { panic!("{cli:?}") };
+        let cli = Cli::try_parse_from([
+            "shakedown",
+            "test",
+            "--nemesis",
+            "none",
+            "--time",
+            "5s",
+            "--seed",
+            "7",
+        ]);
+        let Ok(Cli {
+            command: Command::Test(test),
+        }) = cli
+        else {
+            panic!("{cli:?}")
+        };
         let spec = test.resolve().unwrap();
         assert!(spec.nemesis.is_empty());
         assert_eq!((spec.time.to_string().as_str(), spec.seed), ("5s", Some(7)));

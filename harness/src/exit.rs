@@ -90,6 +90,9 @@ mod tests {
     #[test]
     fn an_error_of_a_library_counts_as_ours() {
         let failure: Failure = std::io::Error::other("disk on fire").into();
-        assert_eq!((failure.code(), failure.to_string().as_str()), (255, "disk on fire"));
+        assert_eq!(
+            (failure.code(), failure.to_string().as_str()),
+            (255, "disk on fire")
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! Ctrl-C: the first ends the load, heals, saves and judges; the second ends the program at once.
 
-use tokio::sync::watch;
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 /// A terminal sends Ctrl-C to every process of the foreground group, and a supervising process may pass it
 /// on: signals closer together than this count as one.
@@ -29,7 +29,9 @@ impl Interrupt {
                 match first {
                     None => {
                         first = Some(Instant::now());
-                        eprintln!("stopping: healing, then judging what was recorded (again: end at once)");
+                        eprintln!(
+                            "stopping: healing, then judging what was recorded (again: end at once)"
+                        );
                         sender.send_replace(true);
                     }
                     Some(first) if first.elapsed() > SAME => {

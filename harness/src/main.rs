@@ -10,7 +10,11 @@ fn main() -> ExitCode {
         Err(error) => {
             // Printing can fail only when nobody reads.
             let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { exit::USAGE } else { exit::VALID });
+            return ExitCode::from(if error.use_stderr() {
+                exit::USAGE
+            } else {
+                exit::VALID
+            });
         }
     };
     match commands::run(cli) {

@@ -39,20 +39,34 @@ struct Heartbeat {
 impl Progress {
     /// `quiet`: nothing at all.
     pub fn new(quiet: bool) -> Self {
-        let terminal = std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+        let terminal = std::io::stderr().is_terminal()
+            && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
         let bar = (terminal && !quiet).then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            bar.set_style(ProgressStyle::with_template("{spinner} {prefix:<8} {wide_msg}").expect("a constant template"));
+            bar.set_style(
+                ProgressStyle::with_template("{spinner} {prefix:<8} {wide_msg}")
+                    .expect("a constant template"),
+            );
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
-        let heartbeat = Heartbeat { phase: String::new(), last: None };
-        Self { bar, heartbeat: Arc::new(Mutex::new(heartbeat)), quiet }
+        let heartbeat = Heartbeat {
+            phase: String::new(),
+            last: None,
+        };
+        Self {
+            bar,
+            heartbeat: Arc::new(Mutex::new(heartbeat)),
+            quiet,
+        }
     }
 
     /// A new phase of the run begins.
     pub fn phase(&self, name: &str, what: &str) {
-        let mut heartbeat = self.heartbeat.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut heartbeat = self
+            .heartbeat
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
         heartbeat.phase = name.to_owned();
         heartbeat.last = Some(Instant::now());
         match &self.bar {
@@ -71,8 +85,14 @@ impl Progress {
             Some(bar) => bar.set_message(now.line()),
             None if self.quiet => {}
             None => {
-                let mut heartbeat = self.heartbeat.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-                if heartbeat.last.is_none_or(|last| last.elapsed() >= HEARTBEAT) {
+                let mut heartbeat = self
+                    .heartbeat
+                    .lock()
+                    .unwrap_or_else(|poisoned| poisoned.into_inner());
+                if heartbeat
+                    .last
+                    .is_none_or(|last| last.elapsed() >= HEARTBEAT)
+                {
                     heartbeat.last = Some(Instant::now());
                     eprintln!("{}: {}", heartbeat.phase, now.line());
                 }
@@ -101,14 +121,19 @@ impl Now {
     fn line(&self) -> String {
         let mut parts = Vec::new();
         match (self.elapsed, self.total) {
-            (Some(elapsed), Some(total)) => parts.push(format!("{}/{} s", elapsed.as_secs(), total.as_secs())),
+            (Some(elapsed), Some(total)) => {
+                parts.push(format!("{}/{} s", elapsed.as_secs(), total.as_secs()))
+            }
             (Some(elapsed), None) => parts.push(format!("{} s", elapsed.as_secs())),
             _ => {}
         }
         if let Some(rate) = self.ops_per_second {
             parts.push(format!("{rate:.0} ops/s"));
         }
-        parts.push(format!("ok {} fail {} info {}", self.ok, self.fail, self.info));
+        parts.push(format!(
+            "ok {} fail {} info {}",
+            self.ok, self.fail, self.info
+        ));
         if let Some((number, of)) = self.fault_number {
             parts.push(format!("fault {number}/{of}"));
         }
@@ -116,7 +141,10 @@ impl Now {
             [] => "no fault active".into(),
             faults => faults.join(", "),
         });
-        parts.push(format!("leader {}", self.leader.as_deref().unwrap_or("none")));
+        parts.push(format!(
+            "leader {}",
+            self.leader.as_deref().unwrap_or("none")
+        ));
         parts.join("  ")
     }
 }
@@ -138,6 +166,9 @@ mod tests {
             fault_number: Some((4, 22)),
             leader: Some("n2".into()),
         };
-        assert_eq!(now.line(), "12/60 s  499 ops/s  ok 10 fail 2 info 1  fault 4/22  kill n3  leader n2");
+        assert_eq!(
+            now.line(),
+            "12/60 s  499 ops/s  ok 10 fail 2 info 1  fault 4/22  kill n3  leader n2"
+        );
     }
 }

@@ -70,9 +70,11 @@ impl Default for Spec {
             env: "auto".into(),
             nodes: 5,
             workloads: vec!["register".into(), "ledger".into()],
-            nemesis: ["kill", "pause", "partition", "lag"].map(String::from).to_vec(),
+            nemesis: ["kill", "pause", "partition", "lag"]
+                .map(String::from)
+                .to_vec(),
             time: Span(Duration::from_secs(60)),
-            rate: 500,
+            rate: 800,
             clients: 20,
             deadline: Span(Duration::from_secs(2)),
             probe_every: Span(Duration::from_millis(20)),
@@ -100,7 +102,9 @@ impl Spec {
             return Ok(Self::default());
         }
         serde_yaml::from_str(text).map_err(|error| {
-            let place = error.location().map_or(String::new(), |at| format!(":{}:{}", at.line(), at.column()));
+            let place = error.location().map_or(String::new(), |at| {
+                format!(":{}:{}", at.line(), at.column())
+            });
             Failure::usage(format!("{origin}{place}: {error}"))
         })
     }
@@ -111,7 +115,8 @@ impl Spec {
             .split_once('=')
             .filter(|(key, value)| !key.trim().is_empty() && !value.trim().is_empty())
             .ok_or_else(|| Failure::usage(format!("--set {assignment}: expected key=value")))?;
-        self.settings.insert(key.trim().to_owned(), Setting(value.trim().to_owned()));
+        self.settings
+            .insert(key.trim().to_owned(), Setting(value.trim().to_owned()));
         Ok(())
     }
 
@@ -123,20 +128,35 @@ impl Spec {
             ("rate", self.rate, 1, 10_000_000),
             ("time", self.time.0.as_secs(), 1, 86_400),
             ("deadline", self.deadline.0.as_millis() as u64, 10, 60_000),
-            ("probe_every", self.probe_every.0.as_millis() as u64, 2, 10_000),
-            ("status_every", self.status_every.0.as_millis() as u64, 10, 10_000),
+            (
+                "probe_every",
+                self.probe_every.0.as_millis() as u64,
+                2,
+                10_000,
+            ),
+            (
+                "status_every",
+                self.status_every.0.as_millis() as u64,
+                10,
+                10_000,
+            ),
             ("quiet", self.quiet.0.as_secs(), 0, 600),
         ];
         for (field, value, low, high) in bounds {
             if !(low..=high).contains(&value) {
-                return Err(Failure::usage(format!("{field}: {value} is outside {low} to {high}")));
+                return Err(Failure::usage(format!(
+                    "{field}: {value} is outside {low} to {high}"
+                )));
             }
         }
         if self.workloads.is_empty() {
             return Err(Failure::usage("workloads: at least one is needed"));
         }
         let name_is_plain = !self.name.is_empty()
-            && self.name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+            && self
+                .name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
             && !self.name.starts_with('.');
         if !name_is_plain {
             return Err(Failure::usage(format!(
@@ -149,7 +169,10 @@ impl Spec {
 
     /// The settings for the system's adapter.
     pub fn system_settings(&self) -> BTreeMap<String, String> {
-        self.settings.iter().map(|(key, value)| (key.clone(), value.0.clone())).collect()
+        self.settings
+            .iter()
+            .map(|(key, value)| (key.clone(), value.0.clone()))
+            .collect()
     }
 }
 
@@ -163,9 +186,9 @@ impl std::str::FromStr for Span {
     type Err = String;
 
     fn from_str(text: &str) -> std::result::Result<Self, String> {
-        humantime::parse_duration(text)
-            .map(Span)
-            .map_err(|_| format!("{text:?} is no duration; write it with its unit, for example 30s or 50ms"))
+        humantime::parse_duration(text).map(Span).map_err(|_| {
+            format!("{text:?} is no duration; write it with its unit, for example 30s or 50ms")
+        })
     }
 }
 
@@ -174,7 +197,9 @@ impl std::str::FromStr for Size {
 
     fn from_str(text: &str) -> std::result::Result<Self, String> {
         let text = text.trim();
-        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let digits = text
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(text.len());
         let (number, unit) = text.split_at(digits);
         let factor: u64 = match unit.trim() {
             "B" => 1,
@@ -192,7 +217,9 @@ impl std::str::FromStr for Size {
             .and_then(|number| number.checked_mul(factor))
             .filter(|_| factor > 0)
             .map(Size)
-            .ok_or_else(|| format!("{text:?} is no size; write it with its unit, for example 64MiB"))
+            .ok_or_else(|| {
+                format!("{text:?} is no size; write it with its unit, for example 64MiB")
+            })
     }
 }
 
@@ -211,7 +238,10 @@ impl fmt::Debug for Span {
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let units = [(1u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-        match units.iter().find(|(factor, _)| self.0 >= *factor && self.0.is_multiple_of(*factor)) {
+        match units
+            .iter()
+            .find(|(factor, _)| self.0 >= *factor && self.0.is_multiple_of(*factor))
+        {
             Some((factor, unit)) => write!(f, "{}{unit}", self.0 / factor),
             None => write!(f, "{}B", self.0),
         }
@@ -226,7 +256,9 @@ impl Serialize for Span {
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -238,7 +270,9 @@ impl Serialize for Size {
 
 impl<'de> Deserialize<'de> for Size {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -256,7 +290,11 @@ impl<'de> Deserialize<'de> for Setting {
             Ok(Scalar::Bool(value)) => value.to_string(),
             Ok(Scalar::Int(value)) => value.to_string(),
             Ok(Scalar::Text(value)) => value,
-            Err(_) => return Err(serde::de::Error::custom("a setting must be text, a whole number or true/false")),
+            Err(_) => {
+                return Err(serde::de::Error::custom(
+                    "a setting must be text, a whole number or true/false",
+                ));
+            }
         }))
     }
 }
@@ -276,18 +314,27 @@ mod tests {
         let error = Spec::parse("nodes: 3\nnemisis: [kill]\n", "my.yaml").unwrap_err();
         assert_eq!(error.code(), crate::exit::USAGE);
         let text = error.to_string();
-        assert!(text.starts_with("my.yaml:2:1") && text.contains("nemisis"), "{text}");
+        assert!(
+            text.starts_with("my.yaml:2:1") && text.contains("nemisis"),
+            "{text}"
+        );
     }
 
     #[test]
     fn a_duration_without_unit_is_refused() {
-        let text = Spec::parse("time: \"60\"\n", "my.yaml").unwrap_err().to_string();
+        let text = Spec::parse("time: \"60\"\n", "my.yaml")
+            .unwrap_err()
+            .to_string();
         assert!(text.contains("write it with its unit"), "{text}");
     }
 
     #[test]
     fn numbers_and_text_are_settings_alike() {
-        let spec = Spec::parse("settings: {checkpoint.every: 1000, sync: always}", "my.yaml").unwrap();
+        let spec = Spec::parse(
+            "settings: {checkpoint.every: 1000, sync: always}",
+            "my.yaml",
+        )
+        .unwrap();
         assert_eq!(spec.system_settings()["checkpoint.every"], "1000");
         assert_eq!(spec.system_settings()["sync"], "always");
     }
@@ -303,8 +350,16 @@ mod tests {
 
     #[test]
     fn a_value_out_of_bounds_names_its_field() {
-        let spec = Spec { nodes: 0, ..Spec::default() };
-        assert!(spec.validate().unwrap_err().to_string().starts_with("nodes: 0"));
+        let spec = Spec {
+            nodes: 0,
+            ..Spec::default()
+        };
+        assert!(
+            spec.validate()
+                .unwrap_err()
+                .to_string()
+                .starts_with("nodes: 0")
+        );
     }
 
     #[test]

@@ -45,15 +45,22 @@ async fn measure(args: &Bench, file: &std::path::Path) -> Result<(u64, Duration)
         clients.push(system.connect(&NodeId::numbered(1)).await?);
     }
     let workload = workloads::by_name("register").map_err(Failure::usage)?;
-    let header = Header { version: 1, workload: "register".into(), model: workload.model().to_owned() };
+    let header = Header {
+        version: 1,
+        workload: "register".into(),
+        model: workload.model().to_owned(),
+    };
     let mut recorder = Recorder::create(file, header)?;
     let (_notes, received) = mpsc::unbounded_channel();
-    let mut interpreter = Interpreter::new(Clock::start(), clients, Duration::from_secs(1), received);
+    let mut interpreter =
+        Interpreter::new(Clock::start(), clients, Duration::from_secs(1), received);
     let counts = interpreter.counts();
     let mut generator = Limit::new(args.ops, workload.generator(1));
     let (_stop, mut stopped) = watch::channel(false);
     let began = Instant::now();
-    interpreter.run(&mut generator, &mut recorder, &mut stopped).await?;
+    interpreter
+        .run(&mut generator, &mut recorder, &mut stopped)
+        .await?;
     recorder.finish()?;
     let elapsed = began.elapsed();
     let counts = *counts.borrow();

@@ -16,7 +16,11 @@ pub fn run(args: &Check) -> Result<u8> {
             return Err(Failure::usage(format!(
                 "{}: no header names a model; give one with --model ({})",
                 args.history.display(),
-                checker::MODELS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+                checker::MODELS
+                    .iter()
+                    .map(|(name, _)| *name)
+                    .collect::<Vec<_>>()
+                    .join(", ")
             )));
         }
     };
@@ -24,22 +28,37 @@ pub fn run(args: &Check) -> Result<u8> {
     let default = Budget::default();
     let budget = Budget {
         time: args.limits.check_time.map_or(default.time, |span| span.0),
-        memory: args.limits.check_memory.map_or(default.memory, |size| size.0 as usize),
+        memory: args
+            .limits
+            .check_memory
+            .map_or(default.memory, |size| size.0 as usize),
     };
     let mut verdicts = judge::verdicts(&history, &checkers, budget);
     if history.events.is_empty() {
-        verdicts.insert("history".into(), Verdict::unknown("the history has no operations: nothing was tested"));
+        verdicts.insert(
+            "history".into(),
+            Verdict::unknown("the history has no operations: nothing was tested"),
+        );
     } else if history.truncated {
-        verdicts.insert("history".into(), Verdict::unknown("the history ends in the middle of a line; judged up to there"));
+        verdicts.insert(
+            "history".into(),
+            Verdict::unknown("the history ends in the middle of a line; judged up to there"),
+        );
     }
-    let worst = verdicts.values().map(|verdict| verdict.valid).max().unwrap_or(Validity::Unknown);
+    let worst = verdicts
+        .values()
+        .map(|verdict| verdict.valid)
+        .max()
+        .unwrap_or(Validity::Unknown);
     print(&model, &history, &verdicts, worst, args.output.json)?;
     Ok(code_of(worst))
 }
 
 fn read(path: &Path) -> Result<History> {
     match path.as_os_str() == "-" {
-        true => History::from_reader(std::io::stdin().lock(), "standard input").map_err(Failure::usage),
+        true => {
+            History::from_reader(std::io::stdin().lock(), "standard input").map_err(Failure::usage)
+        }
         false => judge::read_history(path),
     }
 }

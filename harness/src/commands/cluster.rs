@@ -18,6 +18,7 @@ use testbed::{Environment, NodeId, Process, ProcessState, process};
 
 const READY: Duration = Duration::from_secs(30);
 const GONE: Duration = Duration::from_secs(10);
+const STATUS: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(50);
 /// Tells the keeper which part it plays.
 const KEEPER: &str = "SHAKEDOWN_CLUSTER_KEEPER";
@@ -55,9 +56,9 @@ fn read(dir: &Path) -> Result<Option<Kept>> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Failure::harness(format!("{}: {error}", path.display()))),
     };
-    let kept: Kept =
-        serde_json::from_str(&text).map_err(|error| Failure::harness(format!("{}: {error}", path.display())))?;
-    Ok(Some(kept).filter(|kept| process::state(&kept.keeper) != ProcessState::Gone))
+    let kept: Kept = serde_json::from_str(&text)
+        .map_err(|error| Failure::harness(format!("{}: {error}", path.display())))?;
+    Ok(Some(kept).filter(|kept| process::stat::state(&kept.keeper) != ProcessState::Gone))
 }
 
 fn start(up: &ClusterUp) -> Result<u8> {
@@ -75,7 +76,8 @@ fn start(up: &ClusterUp) -> Result<u8> {
     // What an earlier keeper left says nothing of this one.
     let _ = std::fs::remove_file(file(dir));
     let log = dir.join("keeper.log");
-    let output = std::fs::File::create(&log).map_err(|error| Failure::usage(format!("{}: {error}", log.display())))?;
+    let output = std::fs::File::create(&log)
+        .map_err(|error| Failure::usage(format!("{}: {error}", log.display())))?;
     let mut keeper = Command::new(std::env::current_exe()?)
         .args(std::env::args_os().skip(1))
         .env(KEEPER, "1")
@@ -92,18 +94,29 @@ fn start(up: &ClusterUp) -> Result<u8> {
         }
         if let Some(status) = keeper.try_wait()? {
             let words = std::fs::read_to_string(&log).unwrap_or_default();
-            return Err(Failure::harness(format!("the cluster did not start ({status}): {}", words.trim())));
+            return Err(Failure::harness(format!(
+                "the cluster did not start ({status}): {}",
+                words.trim()
+            )));
         }
         if Instant::now() > end {
             keeper.kill()?;
-            return Err(Failure::harness(format!("the cluster was not ready within {:?}; see {}", READY + GONE, log.display())));
+            return Err(Failure::harness(format!(
+                "the cluster was not ready within {:?}; see {}",
+                READY + GONE,
+                log.display()
+            )));
         }
         std::thread::sleep(POLL);
     }
 }
 
 fn system(up: &ClusterUp) -> Result<Arc<dyn System>> {
-    let mut spec = crate::spec::Spec { nodes: up.nodes, nemesis: Vec::new(), ..crate::spec::Spec::default() };
+    let mut spec = crate::spec::Spec {
+        nodes: up.nodes,
+        nemesis: Vec::new(),
+        ..crate::spec::Spec::default()
+    };
     for assignment in &up.settings {
         spec.set(assignment)?;
     }
@@ -128,12 +141,21 @@ fn keep(up: &ClusterUp) -> Result<u8> {
         system.ready(READY).await?;
         let nodes = environment.nodes().iter().map(|node| KeptNode {
             name: node.id().to_string(),
-            client: environment.client_addr(node.id(), systems::strata::CLIENT_PORT).to_string(),
+            client: environment
+                .client_addr(node.id(), systems::strata::CLIENT_PORT)
+                .to_string(),
         });
         let pid = std::process::id() as i32;
-        let started = process::started(pid)?;
-        let keeper = Process { node: NodeId::controller(), pid, started };
-        let kept = Kept { keeper, nodes: nodes.collect() };
+        let started = process::stat::read(pid)?.started;
+        let keeper = Process {
+            node: NodeId::controller(),
+            pid,
+            started,
+        };
+        let kept = Kept {
+            keeper,
+            nodes: nodes.collect(),
+        };
         let written = dir.join("cluster.json.tmp");
         std::fs::write(&written, serde_json::to_vec_pretty(&kept)?)?;
         std::fs::rename(&written, file(&dir))?;
@@ -149,26 +171,39 @@ fn keep(up: &ClusterUp) -> Result<u8> {
 }
 
 fn none(dir: &Path) -> Failure {
-    Failure::usage(format!("{}: no cluster runs here; start one with `shakedown cluster up`", dir.display()))
+    Failure::usage(format!(
+        "{}: no cluster runs here; start one with `shakedown cluster up`",
+        dir.display()
+    ))
 }
 
 fn status(place: &ClusterRef) -> Result<u8> {
     let kept = read(&place.dir)?.ok_or_else(|| none(&place.dir))?;
-    let client = reqwest_free::Statuses::ask(&kept.nodes.iter().map(|node| node.client.clone()).collect::<Vec<_>>());
-    let mut code = VALID;
-    let mut lines = Vec::new();
-    for (node, answer) in kept.nodes.iter().zip(client.0) {
-        if answer.is_err() {
-            code = HARNESS;
+    let lines = super::runtime()?.block_on(async {
+        let mut lines = Vec::new();
+        for node in &kept.nodes {
+            lines.push((
+                node,
+                ask(&node.client).await.map_err(|error| error.to_string()),
+            ));
         }
-        lines.push((node, answer));
-    }
+        lines
+    });
+    let code = if lines.iter().all(|(_, answer)| answer.is_ok()) {
+        VALID
+    } else {
+        HARNESS
+    };
     if place.output.json {
         let list: Vec<_> = lines
             .iter()
             .map(|(node, answer)| match answer {
-                Ok(status) => serde_json::json!({"name": node.name, "client": node.client, "status": status}),
-                Err(error) => serde_json::json!({"name": node.name, "client": node.client, "error": error}),
+                Ok(status) => {
+                    serde_json::json!({"name": node.name, "client": node.client, "status": status})
+                }
+                Err(error) => {
+                    serde_json::json!({"name": node.name, "client": node.client, "error": error})
+                }
             })
             .collect();
         println!("{}", serde_json::to_string_pretty(&list)?);
@@ -192,15 +227,28 @@ fn status(place: &ClusterRef) -> Result<u8> {
     Ok(code)
 }
 
+async fn ask(client: &str) -> reqwest::Result<serde_json::Value> {
+    let http = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(STATUS)
+        .build()?;
+    http.get(format!("http://{client}/status"))
+        .send()
+        .await?
+        .error_for_status()?
+        .json()
+        .await
+}
+
 fn stop(down: &ClusterDown) -> Result<u8> {
     let dir = &down.place.dir;
     let kept = read(dir)?.ok_or_else(|| none(dir))?;
-    process::signal(&kept.keeper, testbed::Signal::Terminate)?;
+    process::signal_foreign(&kept.keeper, testbed::Signal::Terminate)?;
     let end = Instant::now() + GONE;
-    while process::state(&kept.keeper) != ProcessState::Gone {
+    while process::stat::state(&kept.keeper) != ProcessState::Gone {
         if Instant::now() > end {
             // Its servers die with it.
-            process::signal(&kept.keeper, testbed::Signal::Kill)?;
+            process::signal_foreign(&kept.keeper, testbed::Signal::Kill)?;
             break;
         }
         std::thread::sleep(POLL);
@@ -224,7 +272,10 @@ fn print(kept: &Kept, json: bool) -> Result<()> {
         println!("{}  http://{}", node.name, node.client);
     }
     if let Some(node) = kept.nodes.first() {
-        println!("\ntry: curl -d '{{\"op\":\"put\",\"key\":\"a\",\"value\":\"1\"}}' http://{}/v1/kv", node.client);
+        println!(
+            "\ntry: curl -d '{{\"op\":\"put\",\"key\":\"a\",\"value\":\"1\"}}' http://{}/v1/kv",
+            node.client
+        );
     }
     Ok(())
 }

@@ -10,7 +10,10 @@ pub fn run(args: &Doctor) -> Result<u8> {
     let code = if choice.is_ok() { VALID } else { HARNESS };
     if args.output.json {
         let choice = choice.as_ref().map_err(ToString::to_string);
-        println!("{}", serde_json::to_string_pretty(&serde_json::json!({"abilities": found, "auto": choice}))?);
+        println!(
+            "{}",
+            serde_json::to_string_pretty(&serde_json::json!({"abilities": found, "auto": choice}))?
+        );
         return Ok(code);
     }
     for capability in &found {
@@ -18,7 +21,11 @@ pub fn run(args: &Doctor) -> Result<u8> {
             Status::Works => "works",
             Status::Missing => "missing",
         };
-        println!("{mark:<8} {:<20} {}", capability.ability.to_string(), capability.reason);
+        println!(
+            "{mark:<8} {:<20} {}",
+            capability.ability.to_string(),
+            capability.reason
+        );
         if let Some(remedy) = &capability.remedy {
             println!("{:<29} {remedy}", "");
         }

@@ -12,8 +12,10 @@ pub fn run(args: &Heal) -> Result<u8> {
     }
     let clean = reports.iter().all(|(_, report)| report.survived.is_empty());
     if args.output.json {
-        let list: Vec<_> =
-            reports.iter().map(|(folder, report)| serde_json::json!({"run": folder, "found": report})).collect();
+        let list: Vec<_> = reports
+            .iter()
+            .map(|(folder, report)| serde_json::json!({"run": folder, "found": report}))
+            .collect();
         println!("{}", serde_json::to_string_pretty(&list)?);
     } else {
         for (folder, report) in &reports {
@@ -34,7 +36,9 @@ fn run_folders(runs: &Path) -> Result<Vec<PathBuf>> {
             found.push(folder);
             continue;
         }
-        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        let Ok(entries) = std::fs::read_dir(&folder) else {
+            continue;
+        };
         for entry in entries.flatten() {
             // `latest` is a link to a folder that is found anyway.
             if depth < 2 && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
@@ -55,6 +59,9 @@ fn describe(folder: &Path, report: &HealReport) {
         println!("{name}: ended process {} of {}", process.pid, process.node);
     }
     for process in &report.survived {
-        println!("{name}: process {} of {} could not be ended", process.pid, process.node);
+        println!(
+            "{name}: process {} of {} could not be ended",
+            process.pid, process.node
+        );
     }
 }

@@ -44,7 +44,14 @@ pub fn run(args: &List) -> Result<u8> {
     for kind in Kind::ALL {
         row(kind.name(), kind.description());
     }
-    println!("\npartitions: {}", Variant::ALL.iter().map(|variant| variant.name()).collect::<Vec<_>>().join(", "));
+    println!(
+        "\npartitions: {}",
+        Variant::ALL
+            .iter()
+            .map(|variant| variant.name())
+            .collect::<Vec<_>>()
+            .join(", ")
+    );
     println!("\nenvironments (--env): auto, netns, loopback");
     println!("\nmodels (check --model)");
     for (name, about) in checker::MODELS {

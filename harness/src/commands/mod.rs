@@ -33,7 +33,8 @@ pub fn run(cli: Cli) -> Result<u8> {
 
 /// Whether standard output takes colour.
 fn colour() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    std::io::stdout().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// The folder of a run that was named, or of the newest.
@@ -57,5 +58,8 @@ fn print(judged: &Judged, json: bool) -> Result<()> {
 
 /// A runtime for commands that need one.
 fn runtime() -> Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
+    Ok(tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?)
 }

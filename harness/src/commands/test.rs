@@ -19,7 +19,10 @@ pub fn run(args: &Test) -> Result<u8> {
     }
     let choice = match checked.system.runs_processes() {
         true => doctor::choose(wanted).map_err(Failure::usage)?,
-        false => Choice { name: "none".into(), why: "the system has no servers".into() },
+        false => Choice {
+            name: "none".into(),
+            why: "the system has no servers".into(),
+        },
     };
     // Must come before any thread: the program goes on inside new namespaces, or has already.
     if choice.name == "netns"
@@ -51,12 +54,20 @@ pub fn run(args: &Test) -> Result<u8> {
     Ok(code_of(worst))
 }
 
-async fn one(args: &Test, choice: &Choice, seed: u64, progress: &Progress, interrupt: &Interrupt) -> Result<Judged> {
+async fn one(
+    args: &Test,
+    choice: &Choice,
+    seed: u64,
+    progress: &Progress,
+    interrupt: &Interrupt,
+) -> Result<Judged> {
     let spec = args.resolve()?;
     let folder = Folder::create(&args.store.runs, &spec.name, seed)?;
     progress.note(&format!("seed {seed}, run {}", folder.path().display()));
     let nodes = folder.path().join("nodes");
-    let prepared = prepare::check(spec, args.binary.clone())?.prepare(seed, choice.clone(), &nodes).await?;
+    let prepared = prepare::check(spec, args.binary.clone())?
+        .prepare(seed, choice.clone(), &nodes)
+        .await?;
     run::test(prepared, folder, progress, interrupt).await
 }
 

@@ -26,7 +26,9 @@ pub struct Clock {
 
 impl Clock {
     pub fn start() -> Self {
-        Self { start: Instant::now() }
+        Self {
+            start: Instant::now(),
+        }
     }
 
     pub fn now(&self) -> u64 {
@@ -116,7 +118,11 @@ impl Interpreter {
             if *stop.borrow() {
                 generating = false;
             }
-            let next = if generating { self.ask(generator) } else { Next::Done };
+            let next = if generating {
+                self.ask(generator)
+            } else {
+                Next::Done
+            };
             match next {
                 Next::Op(process, op) => self.invoke(process, op, generator, recorder)?,
                 Next::Done => {
@@ -125,14 +131,20 @@ impl Interpreter {
                         self.wait(None, generator, recorder, None).await?;
                     }
                 }
-                Next::Pending { until } => self.wait(until, generator, recorder, Some(stop)).await?,
+                Next::Pending { until } => {
+                    self.wait(until, generator, recorder, Some(stop)).await?
+                }
             }
         }
         recorder.flush()
     }
 
     fn ask(&mut self, generator: &mut dyn Generator) -> Next {
-        let context = Context { time: self.clock.now(), free: &self.free, threads: self.workers.len() as u64 };
+        let context = Context {
+            time: self.clock.now(),
+            free: &self.free,
+            threads: self.workers.len() as u64,
+        };
         generator.next(&context)
     }
 
@@ -146,7 +158,10 @@ impl Interpreter {
         let thread = self.thread(process);
         let position = self.free.iter().position(|&free| free == process);
         let position = position.ok_or_else(|| {
-            crate::exit::Failure::harness(format!("the generator chose process {}, which is busy", process.0))
+            crate::exit::Failure::harness(format!(
+                "the generator chose process {}, which is busy",
+                process.0
+            ))
         })?;
         self.free.remove(position);
         let event = recorder.event(self.clock.now(), process, Phase::Invoke, op.clone())?;
@@ -166,10 +181,13 @@ impl Interpreter {
     ) -> crate::exit::Result<()> {
         let until = until.map(|time| self.clock.instant(time));
         let stopped = async {
-            match stop {
-                // A closed channel means that nobody can ask to stop any more.
-                Some(stop) if stop.changed().await.is_ok() => {}
-                _ => std::future::pending().await,
+            let changed = match stop {
+                Some(stop) => stop.changed().await.is_ok(),
+                None => false,
+            };
+            // A closed channel means that nobody can ask to stop any more.
+            if !changed {
+                std::future::pending().await
             }
         };
         tokio::select! {
@@ -206,8 +224,15 @@ impl Interpreter {
         recorder: &mut Recorder,
     ) -> crate::exit::Result<()> {
         match completion {
-            worker::Completion::Outcome { thread, time, outcome, resting } => {
-                let op = self.open[thread].take().expect("only an open operation completes");
+            worker::Completion::Outcome {
+                thread,
+                time,
+                outcome,
+                resting,
+            } => {
+                let op = self.open[thread]
+                    .take()
+                    .expect("only an open operation completes");
                 let process = self.processes[thread];
                 let phase = Phase::from(outcome);
                 self.counts.send_modify(|counts| match phase {

@@ -39,8 +39,15 @@ impl Recorder {
             .name("history".into())
             .spawn(move || write_blocks(file, &queue))
             .map_err(|error| Failure::harness(format!("no thread for the history: {error}")))?;
-        let blocks = Blocks { block: Vec::with_capacity(BLOCK), sent: Instant::now(), blocks };
-        let history = History { header: Some(header.clone()), ..History::default() };
+        let blocks = Blocks {
+            block: Vec::with_capacity(BLOCK),
+            sent: Instant::now(),
+            blocks,
+        };
+        let history = History {
+            header: Some(header.clone()),
+            ..History::default()
+        };
         let writer = jsonl::Writer::new(blocks, &header).map_err(|error| at(path, error))?;
         let mut recorder = Self {
             history,
@@ -58,7 +65,13 @@ impl Recorder {
     /// another was recorded gets the other's time.
     pub fn event(&mut self, time: u64, process: ProcessId, phase: Phase, op: Op) -> Result<Event> {
         let (index, time) = self.stamp(time);
-        let event = Event { index, time, process, phase, op };
+        let event = Event {
+            index,
+            time,
+            process,
+            phase,
+            op,
+        };
         let written = self.writer.append(&event);
         written.or_else(|error| self.failed(error))?;
         self.history.events.push(event.clone());
@@ -67,7 +80,12 @@ impl Recorder {
 
     pub fn nemesis(&mut self, note: NemesisNote) -> Result<()> {
         let (index, time) = self.stamp(note.time);
-        let event = NemesisEvent { index, time, f: note.f, value: note.value };
+        let event = NemesisEvent {
+            index,
+            time,
+            f: note.f,
+            value: note.value,
+        };
         let written = self.writer.append_nemesis(&event);
         written.or_else(|error| self.failed(error))?;
         self.history.nemesis.push(event);
@@ -104,7 +122,10 @@ impl Recorder {
 }
 
 fn at(path: &Path, error: io::Error) -> Failure {
-    Failure::harness(format!("{}: {error}; what was recorded before it is kept", path.display()))
+    Failure::harness(format!(
+        "{}: {error}; what was recorded before it is kept",
+        path.display()
+    ))
 }
 
 fn join(thread: Option<JoinHandle<io::Result<()>>>) -> io::Result<()> {
@@ -144,6 +165,8 @@ impl Write for Blocks {
             return Ok(());
         }
         let block = std::mem::replace(&mut self.block, Vec::with_capacity(BLOCK));
-        self.blocks.send(block).map_err(|_| io::ErrorKind::BrokenPipe.into())
+        self.blocks
+            .send(block)
+            .map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 }

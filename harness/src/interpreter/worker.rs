@@ -13,8 +13,15 @@ const REST_AFTER_FAILED_CONNECT: Duration = Duration::from_millis(50);
 
 pub enum Completion {
     /// An operation ended. While `resting`, the worker takes no other; `Rested` follows.
-    Outcome { thread: usize, time: u64, outcome: Outcome, resting: bool },
-    Rested { thread: usize },
+    Outcome {
+        thread: usize,
+        time: u64,
+        outcome: Outcome,
+        resting: bool,
+    },
+    Rested {
+        thread: usize,
+    },
 }
 
 pub struct Handle {
@@ -23,7 +30,9 @@ pub struct Handle {
 
 impl Handle {
     pub fn invoke(&self, op: Op) -> Result<()> {
-        self.jobs.send(op).map_err(|_| Failure::harness("a client worker ended before the run did"))
+        self.jobs
+            .send(op)
+            .map_err(|_| Failure::harness("a client worker ended before the run did"))
     }
 }
 
@@ -44,7 +53,15 @@ pub fn spawn(
                 // The process is gone, and its connection with it.
                 client.disconnect();
             }
-            if completions.send(Completion::Outcome { thread, time, outcome, resting }).is_err() {
+            if completions
+                .send(Completion::Outcome {
+                    thread,
+                    time,
+                    outcome,
+                    resting,
+                })
+                .is_err()
+            {
                 return;
             }
             if resting {

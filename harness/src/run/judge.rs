@@ -25,10 +25,14 @@ pub fn judge(folder: Folder, spec: &Spec, progress: &Progress) -> Result<Judged>
     let history = read_history(&folder.history())?;
     progress.phase("judge", &format!("{} events", history.events.len()));
     let checkers = super::workload::checkers(&stored.settings.workloads)?;
-    let budget = Budget { time: spec.check_time.0, memory: spec.check_memory.0 as usize };
+    let budget = Budget {
+        time: spec.check_time.0,
+        memory: spec.check_memory.0 as usize,
+    };
     let mut verdicts = verdicts(&history, &checkers, budget);
     if history.truncated {
-        let cut = Verdict::unknown("the history ends in the middle of a line: the run was cut short");
+        let cut =
+            Verdict::unknown("the history ends in the middle of a line: the run was cut short");
         verdicts.insert("history".into(), cut);
     }
     let ledgers = super::workload::ledgers(&stored.settings.workloads, &history);
@@ -47,7 +51,11 @@ pub fn judge(folder: Folder, spec: &Spec, progress: &Progress) -> Result<Judged>
     let results = results::measure(&recorded);
     folder.write_results(&results)?;
     show(&folder, &recorded, &results)?;
-    Ok(Judged { folder, recorded, results })
+    Ok(Judged {
+        folder,
+        recorded,
+        results,
+    })
 }
 
 /// Writes what people and build servers read.

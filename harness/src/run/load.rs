@@ -42,7 +42,14 @@ pub async fn run(
 
     let watchers = Watchers::start(prepared, folder, clock)?;
     let active = ActiveFaults::default();
-    progress.phase("load", &format!("{} clients, {} faults planned", spec.clients, prepared.plan.faults.len()));
+    progress.phase(
+        "load",
+        &format!(
+            "{} clients, {} faults planned",
+            spec.clients,
+            prepared.plan.faults.len()
+        ),
+    );
     let shown = tokio::spawn(show(
         progress.clone(),
         clock,
@@ -70,10 +77,17 @@ pub async fn run(
     };
     marks.load_start = clock.now();
     let rng = workloads::seed::stream(prepared.seed, "stagger");
-    let paced = Stagger::new(spec.rate as f64, prepared.workload.generator(prepared.seed), rng);
+    let paced = Stagger::new(
+        spec.rate as f64,
+        prepared.workload.generator(prepared.seed),
+        rng,
+    );
     // The schedule may overrun its time when faults take longer; not without end, though.
     let mut generator = TimeLimit::new(spec.time.0 * 4 + Duration::from_secs(60), Box::new(paced));
-    let (loaded, summary) = tokio::join!(interpreter.run(&mut generator, &mut recorder, &mut load_stopped), faults);
+    let (loaded, summary) = tokio::join!(
+        interpreter.run(&mut generator, &mut recorder, &mut load_stopped),
+        faults
+    );
     shown.abort();
     marks.load_end = clock.now();
     marks.all_healed = clock.now();
@@ -96,19 +110,27 @@ pub async fn run(
         stop_finale.send_replace(true);
     });
     let mut finale = prepared.workload.finale(prepared.seed);
-    interpreter.run(finale.as_mut(), &mut recorder, &mut finale_stopped).await?;
+    interpreter
+        .run(finale.as_mut(), &mut recorder, &mut finale_stopped)
+        .await?;
     bound.abort();
     watchers.finish().await?;
     marks.end = clock.now();
     recorder.finish()?;
 
     for exit in &summary.unexpected_exits {
-        progress.note(&format!("{} ended without our doing: {}", exit.node, exit.error));
+        progress.note(&format!(
+            "{} ended without our doing: {}",
+            exit.node, exit.error
+        ));
     }
     match (&summary.aborted, summary.unhealed.as_slice()) {
         (Some(why), _) => Err(Failure::harness(why)),
         (None, []) => Ok(()),
-        (None, unhealed) => Err(Failure::harness(format!("not healed: {}", unhealed.join("; ")))),
+        (None, unhealed) => Err(Failure::harness(format!(
+            "not healed: {}",
+            unhealed.join("; ")
+        ))),
     }
 }
 
@@ -120,9 +142,19 @@ async fn interpreter(
     let nodes = prepared.nodes();
     let mut clients = Vec::new();
     for thread in 0..prepared.spec.clients {
-        clients.push(prepared.system.connect(&nodes[thread % nodes.len()]).await?);
+        clients.push(
+            prepared
+                .system
+                .connect(&nodes[thread % nodes.len()])
+                .await?,
+        );
     }
-    Ok(Interpreter::new(clock, clients, prepared.spec.deadline.0, notes))
+    Ok(Interpreter::new(
+        clock,
+        clients,
+        prepared.spec.deadline.0,
+        notes,
+    ))
 }
 
 /// Probes, status polls and whoever writes down what they see.
@@ -150,18 +182,33 @@ impl Watchers {
         tasks.spawn(prober.run(stopped.clone()));
         if system.runs_processes() {
             let every = prepared.spec.status_every.0;
-            tasks.spawn(status::run(system, nodes, clock, every, newest.clone(), observations, stopped));
+            tasks.spawn(status::run(
+                system,
+                nodes,
+                clock,
+                every,
+                newest.clone(),
+                observations,
+                stopped,
+            ));
         }
         let lines = observe::Lines::open(folder)?;
         let writer = tokio::spawn(lines.write(received));
-        Ok(Self { stop, tasks, writer, newest })
+        Ok(Self {
+            stop,
+            tasks,
+            writer,
+            newest,
+        })
     }
 
     /// Ends when the last probe has; each has its limit.
     async fn finish(mut self) -> Result<()> {
         self.stop.send_replace(true);
         while self.tasks.join_next().await.is_some() {}
-        self.writer.await.map_err(|error| Failure::harness(format!("observations: {error}")))?
+        self.writer
+            .await
+            .map_err(|error| Failure::harness(format!("observations: {error}")))?
     }
 }
 
@@ -171,7 +218,10 @@ struct ActiveFaults(Arc<Mutex<(u32, BTreeMap<u32, String>)>>);
 
 impl ActiveFaults {
     fn note(&self, record: &FaultRecord) {
-        let mut active = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut active = self
+            .0
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
         active.0 = active.0.max(record.fault);
         match record.step {
             Step::Effective => {
@@ -179,7 +229,9 @@ impl ActiveFaults {
                     "" => record.kind.clone(),
                     variant => format!("{} {variant}", record.kind),
                 };
-                active.1.insert(record.fault, format!("{name} {}", record.targets.join(",")));
+                active
+                    .1
+                    .insert(record.fault, format!("{name} {}", record.targets.join(",")));
             }
             Step::Healed | Step::Failed => {
                 active.1.remove(&record.fault);
@@ -189,7 +241,10 @@ impl ActiveFaults {
     }
 
     fn now(&self) -> (u32, Vec<String>) {
-        let active = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let active = self
+            .0
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
         (active.0, active.1.values().cloned().collect())
     }
 }
@@ -202,7 +257,9 @@ async fn nemesis(
     active: ActiveFaults,
     interrupt: &Interrupt,
 ) -> Result<nemesis::Summary> {
-    let Some(environment) = &prepared.environment else { return Ok(nemesis::Summary::default()) };
+    let Some(environment) = &prepared.environment else {
+        return Ok(nemesis::Summary::default());
+    };
     let context = nemesis::Context {
         env: environment.clone(),
         system: prepared.system.clone(),
@@ -211,7 +268,14 @@ async fn nemesis(
     };
     let journal = nemesis::FaultJournal::create(folder.path())?;
     let mut observer = Notes { notes, active };
-    Ok(nemesis::run(&prepared.plan, &context, &journal, interrupt.watch(), &mut observer).await)
+    Ok(nemesis::run(
+        &prepared.plan,
+        &context,
+        &journal,
+        interrupt.watch(),
+        &mut observer,
+    )
+    .await)
 }
 
 /// Carries the nemesis's steps into the history and the progress line.
@@ -234,7 +298,11 @@ impl nemesis::Observer for Notes {
             "fault": record.fault, "targets": record.targets, "variant": record.variant, "error": record.error,
         });
         // The history may have been closed by an error that is reported elsewhere.
-        let _ = self.notes.send(NemesisNote { time: record.time, f, value });
+        let _ = self.notes.send(NemesisNote {
+            time: record.time,
+            f,
+            value,
+        });
     }
 }
 

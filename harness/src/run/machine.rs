@@ -15,7 +15,10 @@ pub fn facts() -> Vec<(String, String)> {
     fact("processor", field("/proc/cpuinfo", "model name"));
     fact("memory", field("/proc/meminfo", "MemTotal"));
     fact("kernel", read("/proc/sys/kernel/osrelease"));
-    fact("load at start", read("/proc/loadavg").map(|load| load.split(' ').take(3).collect::<Vec<_>>().join(" ")));
+    fact(
+        "load at start",
+        read("/proc/loadavg").map(|load| load.split(' ').take(3).collect::<Vec<_>>().join(" ")),
+    );
     facts
 }
 

@@ -24,12 +24,25 @@ const READY: Duration = Duration::from_secs(30);
 
 /// Runs one test. The folder exists from the first phase on; its path is printed before anything else
 /// happens, so that it can be found whatever comes.
-pub async fn test(prepared: Prepared, folder: Folder, progress: &Progress, interrupt: &Interrupt) -> Result<Judged> {
+pub async fn test(
+    prepared: Prepared,
+    folder: Folder,
+    progress: &Progress,
+    interrupt: &Interrupt,
+) -> Result<Judged> {
     let spec = prepared.spec.clone();
     let mut stored = prepared.stored(&folder)?;
     folder.write_spec(&stored.yaml()?)?;
 
-    progress.phase("deploy", &format!("{} nodes of {} in {}", spec.nodes, spec.system, prepared.environment_name()));
+    progress.phase(
+        "deploy",
+        &format!(
+            "{} nodes of {} in {}",
+            spec.nodes,
+            spec.system,
+            prepared.environment_name()
+        ),
+    );
     let deployed = deploy(&prepared, &folder).await;
     let outcome = match deployed {
         Ok(()) => load::run(&prepared, &folder, &mut stored.marks, progress, interrupt).await,
@@ -51,7 +64,9 @@ pub async fn test(prepared: Prepared, folder: Folder, progress: &Progress, inter
 }
 
 async fn deploy(prepared: &Prepared, folder: &Folder) -> Result<()> {
-    let Some(environment) = &prepared.environment else { return Ok(()) };
+    let Some(environment) = &prepared.environment else {
+        return Ok(());
+    };
     let journal = nemesis::ProcessJournal::create(folder.path())?;
     prepared.system.setup(environment.clone()).await?;
     for node in environment.nodes() {
@@ -65,7 +80,9 @@ async fn deploy(prepared: &Prepared, folder: &Folder) -> Result<()> {
 fn collect(prepared: &Prepared, folder: &Folder) {
     for node in prepared.nodes() {
         for file in prepared.system.log_files(&node) {
-            let Some(name) = file.file_name() else { continue };
+            let Some(name) = file.file_name() else {
+                continue;
+            };
             let copied = folder
                 .node(node.as_str())
                 .map_err(anyhow::Error::from)

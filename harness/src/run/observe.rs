@@ -14,7 +14,10 @@ pub struct Lines {
 
 impl Lines {
     pub fn open(folder: &Folder) -> Result<Self> {
-        Ok(Self { probes: folder.append_probes()?, status: folder.append_status()? })
+        Ok(Self {
+            probes: folder.append_probes()?,
+            status: folder.append_status()?,
+        })
     }
 
     /// Writes until every sender is gone.

@@ -37,7 +37,11 @@ pub struct Checked {
 
 /// Checks names and settings.
 pub fn check(spec: Spec, binary: Option<PathBuf>) -> Result<Checked> {
-    let kinds = spec.nemesis.iter().map(|name| kind(name)).collect::<Result<Vec<_>>>()?;
+    let kinds = spec
+        .nemesis
+        .iter()
+        .map(|name| kind(name))
+        .collect::<Result<Vec<_>>>()?;
     workload::by_names(&spec.workloads)?;
     let options = systems::registry::Options {
         binary: Some(binary.map_or_else(default_binary, Ok)?),
@@ -51,24 +55,36 @@ pub fn check(spec: Spec, binary: Option<PathBuf>) -> Result<Checked> {
         )));
     }
     plan(&spec, &kinds, 0)?;
-    Ok(Checked { spec, system, kinds })
+    Ok(Checked {
+        spec,
+        system,
+        kinds,
+    })
 }
 
 /// The plan of faults for this seed.
 pub fn plan(spec: &Spec, kinds: &[Kind], seed: u64) -> Result<Plan> {
     let schedule = Schedule::new(spec.nodes, spec.time.0, kinds);
-    schedule.plan(seed).map_err(|error| Failure::usage(format!("nemesis: {error}")))
+    schedule
+        .plan(seed)
+        .map_err(|error| Failure::usage(format!("nemesis: {error}")))
 }
 
 /// The environment that the spec wants, as the testbed names it.
 pub fn wanted(spec: &Spec) -> Result<Wanted> {
-    spec.env.parse().map_err(|error| Failure::usage(format!("env: {error}")))
+    spec.env
+        .parse()
+        .map_err(|error| Failure::usage(format!("env: {error}")))
 }
 
 impl Checked {
     /// Builds the environment in `dir` and settles the plan.
     pub async fn prepare(self, seed: u64, choice: Choice, dir: &Path) -> Result<Prepared> {
-        let Checked { spec, system, kinds } = self;
+        let Checked {
+            spec,
+            system,
+            kinds,
+        } = self;
         let plan = plan(&spec, &kinds, seed)?;
         let workload = workload::by_names(&spec.workloads)?;
         let environment = match system.runs_processes() {
@@ -83,11 +99,24 @@ impl Checked {
             }
         }
         let nodes = (1..=spec.nodes).map(NodeId::numbered).collect();
-        Ok(Prepared { spec, seed, system, workload, plan, environment, choice, nodes })
+        Ok(Prepared {
+            spec,
+            seed,
+            system,
+            workload,
+            plan,
+            environment,
+            choice,
+            nodes,
+        })
     }
 }
 
-pub async fn environment(choice: &Choice, nodes: usize, dir: &Path) -> Result<Arc<dyn Environment>> {
+pub async fn environment(
+    choice: &Choice,
+    nodes: usize,
+    dir: &Path,
+) -> Result<Arc<dyn Environment>> {
     Ok(match choice.name.as_str() {
         "netns" => testbed::netns::Netns::new(nodes, dir).await?,
         _ => testbed::loopback::Loopback::new(nodes, dir).await?,
@@ -100,7 +129,9 @@ impl Prepared {
     }
 
     pub fn environment_name(&self) -> &str {
-        self.environment.as_ref().map_or("no environment", |environment| environment.name())
+        self.environment
+            .as_ref()
+            .map_or("no environment", |environment| environment.name())
     }
 
     /// Ends everything that runs. Idempotent.
@@ -113,9 +144,15 @@ impl Prepared {
 
     /// What goes into `spec.yaml`.
     pub fn stored(&self, folder: &Folder) -> Result<Stored> {
-        let spec = Spec { seed: Some(self.seed), ..self.spec.clone() };
+        let spec = Spec {
+            seed: Some(self.seed),
+            ..self.spec.clone()
+        };
         let checkers = workload::checkers(&spec.workloads)?;
-        let expected_checks = checkers.iter().map(|checker| checker.name().to_owned()).collect();
+        let expected_checks = checkers
+            .iter()
+            .map(|checker| checker.name().to_owned())
+            .collect();
         let host = match &self.environment {
             Some(environment) => BTreeMap::from([
                 ("environment".to_owned(), environment.name().to_owned()),
@@ -133,7 +170,11 @@ impl Prepared {
             nodes: self.nodes.iter().map(NodeId::to_string).collect(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started: jiff::Timestamp::now().to_string(),
-            repeat: format!("shakedown test {} --seed {}", folder.spec().display(), self.seed),
+            repeat: format!(
+                "shakedown test {} --seed {}",
+                folder.spec().display(),
+                self.seed
+            ),
             machine: machine::facts(),
             not_exercised: Vec::new(),
             expected_checks,
@@ -147,23 +188,34 @@ impl Prepared {
             ..Method::default()
         };
         let argv = std::env::args().collect();
-        Ok(Stored { settings: spec, argv, host, run, method, marks: Marks::default() })
+        Ok(Stored {
+            settings: spec,
+            argv,
+            host,
+            run,
+            method,
+            marks: Marks::default(),
+        })
     }
 }
 
 fn kind(name: &str) -> Result<Kind> {
-    name.parse().map_err(|error| Failure::usage(format!("nemesis: {error}")))
+    name.parse()
+        .map_err(|error| Failure::usage(format!("nemesis: {error}")))
 }
 
 /// `strata` beside this program.
 fn default_binary() -> Result<PathBuf> {
-    let program = std::env::current_exe().map_err(|error| Failure::harness(format!("own program: {error}")))?;
+    let program = std::env::current_exe()
+        .map_err(|error| Failure::harness(format!("own program: {error}")))?;
     Ok(program.with_file_name("strata"))
 }
 
 /// A seed for a run that names none.
 pub fn fresh_seed() -> u64 {
-    let time = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or(Duration::ZERO);
+    let time = std::time::SystemTime::UNIX_EPOCH
+        .elapsed()
+        .unwrap_or(Duration::ZERO);
     // Short enough to be typed again.
     workloads::seed::derive(time.as_nanos() as u64, "seed") % 1_000_000_000
 }

@@ -23,7 +23,9 @@ pub struct Stored {
 impl Stored {
     pub fn parse(text: &str, origin: &str) -> Result<Self> {
         serde_yaml::from_str(text).map_err(|error| {
-            let place = error.location().map_or(String::new(), |at| format!(":{}:{}", at.line(), at.column()));
+            let place = error.location().map_or(String::new(), |at| {
+                format!(":{}:{}", at.line(), at.column())
+            });
             Failure::usage(format!("{origin}{place}: {error}"))
         })
     }

@@ -6,7 +6,8 @@ use workloads::Workload;
 
 /// All named workloads as one.
 pub fn by_names(names: &[String]) -> Result<Box<dyn Workload>> {
-    workloads::by_name(&names.join("+")).map_err(|error| Failure::usage(format!("workloads: {error}")))
+    workloads::by_name(&names.join("+"))
+        .map_err(|error| Failure::usage(format!("workloads: {error}")))
 }
 
 /// What judges a history of these workloads.

@@ -54,14 +54,24 @@ impl Prober {
     /// One kept connection to one node. The nodes take turns, so each has its share of the schedule.
     async fn probe_kept(self, position: usize, stop: watch::Receiver<bool>) {
         let node = self.nodes[position].clone();
-        let Ok(mut client) = self.system.connect(&node).await else { return };
+        let Ok(mut client) = self.system.connect(&node).await else {
+            return;
+        };
         let step = self.every * self.nodes.len() as u32;
         let mut intended = self.clock.now() + (self.every * position as u32).as_nanos() as u64;
         let mut count = 0;
         while !*stop.borrow() {
             tokio::time::sleep_until(self.clock.instant(intended)).await;
             let op = op(position, count);
-            self.probe(client.as_mut(), &node, &op, intended, Connection::Kept, PATIENCE_KEPT).await;
+            self.probe(
+                client.as_mut(),
+                &node,
+                &op,
+                intended,
+                Connection::Kept,
+                PATIENCE_KEPT,
+            )
+            .await;
             intended += step.as_nanos() as u64;
             count += 1;
         }
@@ -80,8 +90,19 @@ impl Prober {
             let node = self.nodes[position].clone();
             let prober = self.clone();
             flying.spawn(async move {
-                let Ok(mut client) = prober.system.connect(&node).await else { return };
-                prober.probe(client.as_mut(), &node, &op, intended, Connection::New, PATIENCE).await;
+                let Ok(mut client) = prober.system.connect(&node).await else {
+                    return;
+                };
+                prober
+                    .probe(
+                        client.as_mut(),
+                        &node,
+                        &op,
+                        intended,
+                        Connection::New,
+                        PATIENCE,
+                    )
+                    .await;
             });
             while flying.try_join_next().is_some() {}
             intended += self.every.as_nanos() as u64;
@@ -129,6 +150,9 @@ fn op(slot: usize, count: u64) -> Op {
     if count % READ_EVERY == READ_EVERY - 1 {
         Op::Read { key }
     } else {
-        Op::Write { key, value: Value::Int(count as i64) }
+        Op::Write {
+            key,
+            value: Value::Int(count as i64),
+        }
     }
 }

@@ -20,13 +20,23 @@ pub struct Newest(Arc<Mutex<BTreeMap<String, Sample>>>);
 impl Newest {
     /// The node that says it leads with the highest term.
     pub fn leader(&self) -> Option<String> {
-        let samples = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let leaders = samples.values().filter(|sample| sample.up && sample.role == "leader");
-        leaders.max_by_key(|sample| sample.term).map(|sample| sample.node.clone())
+        let samples = self
+            .0
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let leaders = samples
+            .values()
+            .filter(|sample| sample.up && sample.role == "leader");
+        leaders
+            .max_by_key(|sample| sample.term)
+            .map(|sample| sample.node.clone())
     }
 
     fn put(&self, sample: Sample) {
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).insert(sample.node.clone(), sample);
+        self.0
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .insert(sample.node.clone(), sample);
     }
 }
 
@@ -42,8 +52,12 @@ pub async fn run(
 ) {
     let mut tasks = tokio::task::JoinSet::new();
     for node in nodes {
-        let (system, newest, observations, stop) =
-            (system.clone(), newest.clone(), observations.clone(), stop.clone());
+        let (system, newest, observations, stop) = (
+            system.clone(),
+            newest.clone(),
+            observations.clone(),
+            stop.clone(),
+        );
         tasks.spawn(async move {
             let mut ticks = tokio::time::interval(every);
             ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

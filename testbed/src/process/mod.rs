@@ -168,6 +168,20 @@ impl Children {
     }
 }
 
+/// Signals a process that another controller started; [`Error::Gone`] if it has ended. Unlike
+/// [`Spawner::signal`] this leaves a moment in which the process may end and its id be used again.
+pub fn signal_foreign(process: &Process, signal: Signal) -> Result<()> {
+    if stat::state(process) == ProcessState::Gone {
+        return Err(Error::Gone(process.clone()));
+    }
+    nix::sys::signal::kill(Pid::from_raw(process.pid), kernel_signal(signal)).map_err(|errno| {
+        Error::Io {
+            what: format!("{}: signal process {}", process.node, process.pid),
+            source: errno.into(),
+        }
+    })
+}
+
 /// What the process does now; see [`stat::state`].
 pub async fn await_state(process: &Process, state: ProcessState, limit: Duration) -> Result<()> {
     let deadline = Instant::now() + limit;
