@@ -71,8 +71,12 @@ fn a_run_that_goes_on_is_left_alone() {
 #[test]
 fn after_another_boot_or_in_another_namespace_no_number_means_anything() {
     let (mut child, process) = sleeper();
-    let booted = abandoned(|o| o.place.boot = "another".into(), &[process.clone()]);
-    let elsewhere = abandoned(|o| o.place.pid_namespace = "pid:[1]".into(), &[process]);
+    let booted = abandoned(
+        |o| o.place.boot = "another".into(),
+        std::slice::from_ref(&process),
+    );
+    let other = |o: &mut Origin| o.place.pid_namespace = "pid:[1]".into();
+    let elsewhere = abandoned(other, std::slice::from_ref(&process));
     assert_eq!(
         heal(booted.path()).unwrap().to_string(),
         "no process to end: the machine was booted since, which ended them\n"
