@@ -1,11 +1,12 @@
 //! Undoes what a harness that was killed left behind.
 //!
 //! Links and namespaces end with the harness. Processes should, too; one that did not is found in
-//! `processes.jsonl`, and ended only when the machine has not been booted since, the process ids mean the
-//! same here, and the kernel gives the same start time: never a stranger that came by the number.
+//! `processes.jsonl`, and ended only when the machine has not been booted since and the kernel knows a
+//! process of that number in that process-id namespace with that start time: never a stranger that came by
+//! the number. A run inside namespaces has numbers of its own; they are looked up from outside.
 
 use crate::journal::{FAULTS_FILE, Origin, PROCESSES_FILE};
-use crate::proc::{self, Place};
+use crate::proc::{self, Place, Population};
 use crate::{Error, Result};
 use checker::history::faults::{FaultRecord, Step};
 use nix::sys::signal::{self, Signal};
@@ -25,9 +26,9 @@ const GONE_PAUSE: Duration = Duration::from_millis(10);
 /// What was found in a run's folder, and done.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct HealReport {
-    /// The run goes on: its harness lives, under this process id. Nothing was touched.
+    /// The run goes on: its harness lives, here under this process id. Nothing was touched.
     pub running: Option<i32>,
-    /// Why its processes can't be here any more, or can't be told from others.
+    /// Why its processes can't be here any more.
     pub elsewhere: Option<String>,
     /// Ours, found alive, ended.
     pub ended: Vec<Process>,
@@ -68,37 +69,34 @@ pub fn heal(run_folder: &Path) -> Result<HealReport> {
         report.gone = processes.len();
         return Ok(report);
     }
-    if origin.place.pid_namespace != here.pid_namespace {
-        report.elsewhere = Some("they ran in another process-id namespace".into());
-        return Ok(report);
+    if !proc::is_ours() {
+        return Err(Error::Failed(
+            "the processes under /proc are not those of this process-id namespace: run heal outside of it".into(),
+        ));
     }
-    if proc::start_time(origin.controller) == Some(origin.started) {
-        report.running = Some(origin.controller);
+    let population = Population::of(&origin.place.pid_namespace);
+    report.running = population.find(origin.controller, origin.started);
+    if report.running.is_some() {
         return Ok(report);
     }
     for process in processes {
-        if !lives(&process) {
-            report.gone += 1;
-        } else if end(&process) {
-            report.ended.push(process);
-        } else {
-            report.survived.push(process);
+        match population.find(process.pid, process.started) {
+            None => report.gone += 1,
+            Some(pid) if end(pid, process.started) => report.ended.push(process),
+            Some(_) => report.survived.push(process),
         }
     }
     Ok(report)
 }
 
-fn lives(process: &Process) -> bool {
-    proc::start_time(process.pid) == Some(process.started)
-}
-
 /// Kills a process that was just identified, and waits until it is gone.
-fn end(process: &Process) -> bool {
-    if signal::kill(Pid::from_raw(process.pid), Signal::SIGKILL).is_err() {
-        return !lives(process);
+fn end(pid: i32, started: u64) -> bool {
+    let lives = || proc::start_time(pid) == Some(started);
+    if signal::kill(Pid::from_raw(pid), Signal::SIGKILL).is_err() {
+        return !lives();
     }
     let limit = Instant::now() + GONE_LIMIT;
-    while lives(process) {
+    while lives() {
         if Instant::now() >= limit {
             return false;
         }

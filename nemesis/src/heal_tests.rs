@@ -71,19 +71,72 @@ fn a_run_that_goes_on_is_left_alone() {
 #[test]
 fn after_another_boot_or_in_another_namespace_no_number_means_anything() {
     let (mut child, process) = sleeper();
-    let booted = abandoned(|o| o.place.boot = "another".into(), &[process.clone()]);
-    let elsewhere = abandoned(|o| o.place.pid_namespace = "pid:[1]".into(), &[process]);
+    let booted = abandoned(
+        |o| o.place.boot = "another".into(),
+        std::slice::from_ref(&process),
+    );
+    let other = |o: &mut Origin| o.place.pid_namespace = "pid:[1]".into();
+    let elsewhere = abandoned(other, std::slice::from_ref(&process));
     assert_eq!(
         heal(booted.path()).unwrap().to_string(),
         "no process to end: the machine was booted since, which ended them\n"
     );
     assert_eq!(
         heal(elsewhere.path()).unwrap().to_string(),
-        "no process to end: they ran in another process-id namespace\n"
+        "already gone: 1\n"
     );
     assert!(child.try_wait().unwrap().is_none());
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+/// A process in a process-id namespace of its own; nothing where the kernel does not allow one.
+fn sleeper_inside() -> Option<(Child, i32)> {
+    let mut outside = Command::new("unshare")
+        .args([
+            "--user",
+            "--map-root-user",
+            "--pid",
+            "--fork",
+            "sleep",
+            "600",
+        ])
+        .spawn()
+        .ok()?;
+    let limit = Instant::now() + Duration::from_secs(10);
+    while Instant::now() < limit && outside.try_wait().ok()?.is_none() {
+        let pid = outside.id();
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
+        if let Some(inside) = children.split_whitespace().next() {
+            return Some((outside, inside.parse().ok()?));
+        }
+        std::thread::sleep(GONE_PAUSE);
+    }
+    let _ = outside.kill();
+    outside.wait().ok()?;
+    None
+}
+
+#[test]
+fn a_process_left_in_a_namespace_of_its_own_is_found_from_outside() {
+    let Some((mut outside, inside)) = sleeper_inside() else {
+        println!("skipped: no process-id namespace can be made here");
+        return;
+    };
+    let namespace = fs::read_link(format!("/proc/{inside}/ns/pid")).unwrap();
+    let process = Process {
+        node: NodeId::new("n1"),
+        pid: 1,
+        started: proc::start_time(inside).unwrap(),
+    };
+    let folder = abandoned(
+        |o| o.place.pid_namespace = namespace.display().to_string(),
+        std::slice::from_ref(&process),
+    );
+    let report = heal(folder.path()).unwrap();
+    assert_eq!(report.ended, [process]);
+    assert_eq!(proc::start_time(inside), None);
+    outside.wait().unwrap();
 }
 
 #[tokio::test]

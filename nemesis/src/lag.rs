@@ -1,7 +1,7 @@
 //! Lag: a follower is held away from its peers until the leader has compacted its log past it, so that
 //! the log alone can't bring it back and the leader has to send an image.
 //!
-//! Proof: the leader's first log index has passed the follower's last one; afterwards, the follower counts
+//! Proof: the leader's first log index lies beyond the next one that the follower needs; afterwards, the follower counts
 //! an image more than before and has applied what was committed when it returned.
 
 use crate::partition::{self, Cuts};
@@ -58,8 +58,9 @@ impl Nemesis for Lag {
             let ahead = leader.and_then(|leader| view.status(leader));
             let held = view.status(&follower);
             if let (Some(ahead), Some(held)) = (ahead, held)
+                && has_passed(ahead, held)
                 // The others too: whoever leads when the follower returns must have left it behind.
-                && peers(&view, &follower).all(|peer| peer.first_index > held.last_index)
+                && peers(&view, &follower).all(|peer| has_passed(peer, held))
             {
                 self.behind = Some(Behind {
                     images: held.snapshots_installed_total,
@@ -136,6 +137,11 @@ impl Nemesis for Lag {
             tokio::time::sleep(POLL_PAUSE).await;
         }
     }
+}
+
+/// Whether the log of one no longer holds the next entry that the other needs.
+fn has_passed(ahead: &ServerStatus, held: &ServerStatus) -> bool {
+    ahead.first_index > held.last_index + 1
 }
 
 /// The servers that answer, but this one.

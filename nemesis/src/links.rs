@@ -14,21 +14,15 @@ pub struct Link {
     pub to: NodeId,
 }
 
-/// The shapes of a partition.
+/// The shapes of a partition; [`Variant::description`] says what each is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Variant {
-    /// One node is cut off from all others.
     One,
-    /// Two groups, as equal as can be, that can't reach each other.
     Halves,
-    /// Every node reaches a majority, no two the same one.
     MajorityRing,
-    /// Two groups that meet only in one node, which reaches all.
     Bridge,
-    /// The leader is cut off from all others.
     LeaderAlone,
-    /// One node sends and is not heard, or hears and can't send.
     OneWay,
 }
 
@@ -50,6 +44,18 @@ impl Variant {
             Variant::Bridge => "bridge",
             Variant::LeaderAlone => "leader-alone",
             Variant::OneWay => "one-way",
+        }
+    }
+
+    /// One line for `shakedown list`.
+    pub fn description(self) -> &'static str {
+        match self {
+            Variant::One => "one node is cut off from all others",
+            Variant::Halves => "two groups, as equal as can be, can't reach each other",
+            Variant::MajorityRing => "every node reaches a majority, no two the same one",
+            Variant::Bridge => "two groups meet only in one node, which reaches all",
+            Variant::LeaderAlone => "the leader is cut off from all others",
+            Variant::OneWay => "one node sends and is not heard, or hears and can't send",
         }
     }
 

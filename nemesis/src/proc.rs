@@ -2,6 +2,7 @@
 
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
@@ -48,6 +49,52 @@ pub(crate) fn start_time(pid: i32) -> Option<u64> {
     fields.nth(18)?.parse().ok()
 }
 
+/// Whether the ids under `/proc` are those that a signal is sent to: not so where a process-id namespace
+/// was entered without a `/proc` of its own.
+pub(crate) fn is_ours() -> bool {
+    fs::read_link("/proc/self").is_ok_and(|own| own.as_os_str() == &*std::process::id().to_string())
+}
+
+/// The living processes of one process-id namespace, which may lie inside ours: what they are called
+/// there, and here.
+pub(crate) struct Population {
+    here: HashMap<(i32, u64), i32>,
+}
+
+impl Population {
+    pub(crate) fn of(namespace: &str) -> Self {
+        let mut here = HashMap::new();
+        let folders = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let pids = folders.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+        for pid in pids {
+            // A process that ends while we look, or that we may not look at, is none of ours.
+            if let Some(id) = identity_inside(pid, namespace) {
+                here.insert(id, pid);
+            }
+        }
+        Self { here }
+    }
+
+    /// Our number for the process that has this number and start time there.
+    pub(crate) fn find(&self, pid: i32, started: u64) -> Option<i32> {
+        self.here.get(&(pid, started)).copied()
+    }
+}
+
+/// The number in its own namespace, if that is this one, and the start time.
+fn identity_inside(pid: i32, namespace: &str) -> Option<(i32, u64)> {
+    let link = fs::read_link(format!("/proc/{pid}/ns/pid")).ok()?;
+    if link.to_str() != Some(namespace) {
+        return None;
+    }
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let numbers = status
+        .lines()
+        .find_map(|line| line.strip_prefix("NSpid:"))?;
+    let inside = numbers.split_whitespace().last()?.parse().ok()?;
+    Some((inside, start_time(pid)?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,6 +111,23 @@ mod tests {
         child.kill().unwrap();
         child.wait().unwrap();
         assert_eq!(start_time(pid), None);
+    }
+
+    #[test]
+    fn a_process_is_found_by_its_number_and_start_time_in_its_namespace() {
+        let mut child = std::process::Command::new("sleep")
+            .arg("60")
+            .spawn()
+            .unwrap();
+        let pid = child.id() as i32;
+        let started = start_time(pid).unwrap();
+        let population = Population::of(&Place::here().unwrap().pid_namespace);
+        assert_eq!(population.find(pid, started), Some(pid));
+        assert_eq!(population.find(pid, started + 1), None);
+        assert_eq!(Population::of("pid:[1]").find(pid, started), None);
+        assert!(is_ours());
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     #[test]

@@ -7,7 +7,7 @@ use systems::ServerStatus;
 use testbed::NodeId;
 
 /// One answer; a server that takes longer does not answer.
-const ANSWER_LIMIT: Duration = Duration::from_millis(300);
+const ANSWER_LIMIT: Duration = Duration::from_millis(500);
 
 #[derive(Clone, Debug)]
 pub struct View {

@@ -51,6 +51,13 @@ struct Deployment {
     servers: BTreeMap<NodeId, Process>,
 }
 
+/// A node with its environment and the number of its server.
+struct Seat {
+    env: Arc<dyn Environment>,
+    node: Arc<dyn Node>,
+    number: usize,
+}
+
 impl Strata {
     /// Checks the program and the settings; touches nothing.
     pub fn new(binary: PathBuf, settings: BTreeMap<String, String>) -> Result<Self> {
@@ -78,22 +85,24 @@ impl Strata {
             .ok_or_else(|| Error::Failed("strata is not set up on any node yet".into()))
     }
 
-    /// A node with its server's number.
-    fn node(&self, id: &NodeId) -> Result<(Arc<dyn Environment>, Arc<dyn Node>, usize)> {
+    fn seat(&self, id: &NodeId) -> Result<Seat> {
         let env = self.env()?;
         let position = env.nodes().iter().position(|node| node.id() == id);
         let Some(position) = position else {
             return Err(Error::Failed(format!("strata: there is no node {id}")));
         };
-        let node = Arc::clone(&env.nodes()[position]);
-        Ok((env, node, position + 1))
+        Ok(Seat {
+            node: Arc::clone(&env.nodes()[position]),
+            number: position + 1,
+            env,
+        })
     }
 
-    fn program(&self, env: &dyn Environment, node: &dyn Node, number: usize) -> Program {
-        let peers: Vec<String> = env
-            .nodes()
-            .iter()
-            .enumerate()
+    fn program(&self, seat: &Seat) -> Program {
+        let Seat { env, node, number } = seat;
+        let node = node.as_ref();
+        let nodes = env.nodes().iter().enumerate();
+        let peers: Vec<String> = nodes
             .filter(|(_, peer)| peer.id() != node.id())
             .map(|(i, peer)| format!("{}={}", i + 1, node.route(peer.id(), PEER_PORT)))
             .collect();
@@ -178,7 +187,8 @@ impl System for Strata {
     }
 
     async fn start(&self, id: &NodeId) -> Result<Process> {
-        let (env, node, number) = self.node(id)?;
+        let seat = self.seat(id)?;
+        let node = &seat.node;
         if let Some(process) = self.process(id)
             && node.state(&process).await? != ProcessState::Gone
         {
@@ -187,7 +197,7 @@ impl System for Strata {
                 process.pid
             )));
         }
-        let program = self.program(env.as_ref(), node.as_ref(), number);
+        let program = self.program(&seat);
         let process = node.spawn(&program).await?;
         self.deployment()
             .servers
@@ -199,7 +209,7 @@ impl System for Strata {
     }
 
     async fn stop(&self, id: &NodeId) -> Result<()> {
-        let (_, node, _) = self.node(id)?;
+        let node = self.seat(id)?.node;
         let Some(process) = self.process(id) else {
             return Ok(());
         };
@@ -221,7 +231,7 @@ impl System for Strata {
     }
 
     async fn wipe(&self, id: &NodeId) -> Result<()> {
-        let (_, node, _) = self.node(id)?;
+        let node = self.seat(id)?.node;
         if self.process(id).is_some() {
             return Err(Error::Failed(format!(
                 "{id}: the data of a running strata server can't be removed"
@@ -261,14 +271,14 @@ impl System for Strata {
     }
 
     async fn connect(&self, id: &NodeId) -> Result<Box<dyn Client>> {
-        let (env, _, _) = self.node(id)?;
+        let env = self.seat(id)?.env;
         Ok(Box::new(StrataClient::new(
             env.client_addr(id, CLIENT_PORT),
         )?))
     }
 
     async fn status(&self, id: &NodeId, limit: Duration) -> Result<ServerStatus> {
-        let (env, node, _) = self.node(id)?;
+        let Seat { env, node, .. } = self.seat(id)?;
         let url = status_url(env.as_ref(), id);
         match ask(&self.http, &url, limit, &names(env.as_ref())).await {
             Ok(status) => Ok(status),
@@ -280,8 +290,8 @@ impl System for Strata {
     }
 
     fn log_files(&self, id: &NodeId) -> Vec<PathBuf> {
-        self.node(id)
-            .map(|(_, node, _)| vec![log(node.as_ref())])
+        self.seat(id)
+            .map(|seat| vec![log(seat.node.as_ref())])
             .unwrap_or_default()
     }
 }
