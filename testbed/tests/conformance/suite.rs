@@ -75,6 +75,7 @@ pub fn cases(name: &str, folder: &Path, filters: &[&str]) -> Outcome {
         teardown_leaves_no_process,
         info_round_trip,
         info_throughput,
+        info_bulk,
     );
     suite.end()
 }
