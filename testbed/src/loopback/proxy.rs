@@ -54,31 +54,30 @@ pub(super) fn listen(address: SocketAddr) -> io::Result<(std::net::TcpListener, 
 /// Serves a route until the task is dropped, and every connection with it.
 pub(super) async fn serve(route: Arc<Route>, listener: std::net::TcpListener) -> io::Result<()> {
     let mut connections = JoinSet::new();
-    let mut listener = Some(TcpListener::from_std(listener)?);
+    let mut listener = TcpListener::from_std(listener)?;
     loop {
-        let open = match listener.take() {
-            Some(open) => open,
-            None => reopen(route.listen).await,
-        };
-        let refused = loop {
-            tokio::select! {
-                accepted = open.accept() => match accepted {
-                    Ok((client, _)) => {
-                        connections.spawn(connection(route.clone(), client));
-                    }
-                    // Out of file descriptors, or a client that has left again: wait and go on.
-                    Err(_) => tokio::time::sleep(RETRY).await,
-                },
-                Some(ended) = connections.join_next() => {
-                    if matches!(ended, Ok(Dial::Refused)) {
-                        break true;
-                    }
+        accept(&route, listener, &mut connections).await;
+        absent(&route, &mut connections).await;
+        listener = reopen(route.listen).await;
+    }
+}
+
+/// Takes connections until the target refuses one; stops listening then.
+async fn accept(route: &Arc<Route>, listener: TcpListener, connections: &mut JoinSet<Dial>) {
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((client, _)) => {
+                    connections.spawn(connection(route.clone(), client));
+                }
+                // Out of file descriptors, or a client that has left again: wait and go on.
+                Err(_) => tokio::time::sleep(RETRY).await,
+            },
+            Some(ended) = connections.join_next() => {
+                if matches!(ended, Ok(Dial::Refused)) {
+                    return;
                 }
             }
-        };
-        drop(open);
-        if refused {
-            absent(&route, &mut connections).await;
         }
     }
 }

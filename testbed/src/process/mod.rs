@@ -1,6 +1,6 @@
 //! Programs on nodes: started, signalled, watched and reaped.
 //!
-//! A [`Spawner`] owns one long-lived thread that starts every program. The kernel ties "die with your
+//! A `Spawner` owns one long-lived thread that starts every program. The kernel ties "die with your
 //! parent" to the parent *thread*, so a program started by a worker thread of a runtime would die when
 //! that worker does; this thread lives exactly as long as the environment. A process is known by its id
 //! and its start time; a signal goes to the process's whole group, and only while the kernel still holds

@@ -85,7 +85,7 @@ where
     F: Future<Output = Outcome>,
 {
     crate::runtime().block_on(async {
-        let env = crate::environment(name, folder).await?;
+        let env = testbed::open(name, crate::NODES, folder).await?;
         let outcome = case(env.clone()).await;
         env.teardown().await?;
         outcome
