@@ -18,6 +18,9 @@ use tokio::time::Instant;
 /// Bounds the wait for the leader's compaction, and the one for the follower's return.
 const WAIT_LIMIT: Duration = Duration::from_secs(30);
 const POLL_PAUSE: Duration = Duration::from_millis(50);
+/// What was under way when the links were cut must not arrive after all: kernels repeat it for as long as
+/// a connection lives, so the follower is held away for longer than servers keep a silent one.
+const LEAST_HOLD: Duration = Duration::from_secs(3);
 
 #[derive(Default)]
 pub struct Lag {
@@ -51,13 +54,15 @@ impl Nemesis for Lag {
     async fn inject(&mut self, ctx: &Context, aim: &Aim) -> Result<Effect> {
         let follower = aim.nodes[0].clone();
         let cut = self.cuts.make(ctx, &aim.cuts).await?;
-        let end = Instant::now() + WAIT_LIMIT;
+        let began = Instant::now();
+        let end = began + WAIT_LIMIT;
         loop {
             let view = View::take(ctx).await;
             let leader = view.leader().filter(|leader| **leader != follower);
             let ahead = leader.and_then(|leader| view.status(leader));
             let held = view.status(&follower);
             if let (Some(ahead), Some(held)) = (ahead, held)
+                && began.elapsed() >= LEAST_HOLD
                 && has_passed(ahead, held)
                 // The others too: whoever leads when the follower returns must have left it behind.
                 && peers(&view, &follower).all(|peer| has_passed(peer, held))

@@ -19,7 +19,7 @@ const PAUSE_MS: (u64, u64) = (800, 1_100);
 /// Aiming, verifying and healing, on the average.
 const OVERHEAD_MS: u64 = 200;
 /// How long it takes until a leader has compacted its log past a follower, and until that one is back.
-const LAG_ACTIVE_MS: u64 = 3_000;
+const LAG_ACTIVE_MS: u64 = 3_500;
 const LAG_RETURN_MS: u64 = 1_500;
 /// One lag per so much time, but at least two where there is room.
 const LAG_EVERY_MS: u64 = 30_000;

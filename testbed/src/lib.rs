@@ -173,6 +173,18 @@ pub trait Environment: Send + Sync {
     async fn teardown(&self) -> Result<()>;
 }
 
+/// Makes the environment of that name (see [`doctor::choose`]) with nodes `n1`, `n2`, ... and their folders
+/// in `dir`. For `netns` the program must have called [`netns::enter`] first.
+pub async fn open(name: &str, nodes: usize, dir: &Path) -> Result<Arc<dyn Environment>> {
+    match name {
+        "netns" => Ok(netns::Netns::new(nodes, dir).await?),
+        "loopback" => Ok(loopback::Loopback::new(nodes, dir).await?),
+        other => Err(Error::Unsupported(format!(
+            "no environment {other}: there are netns, loopback"
+        ))),
+    }
+}
+
 /// Makes and returns `<dir>/<node>`, as an absolute path.
 fn node_folder(dir: &Path, node: &NodeId) -> Result<PathBuf> {
     let folder = dir.join(node.as_str());

@@ -173,10 +173,9 @@ fn remedy(ability: Ability) -> String {
             }
             None => format!("run as root; {CONTAINER}"),
         },
-        Ability::ProcMount => format!(
-            "parts of /proc are hidden, as in containers: give it \
-             --security-opt systempaths=unconfined; or {CONTAINER}"
-        ),
+        Ability::ProcMount => "parts of /proc are hidden, as in containers: give it \
+             --security-opt systempaths=unconfined, or --privileged"
+            .into(),
         Ability::VirtualLinks => "a kernel with CONFIG_VETH (as root: modprobe veth)".into(),
         Ability::PacketSockets => {
             format!("a kernel with CONFIG_PACKET (as root: modprobe af_packet); {CONTAINER}")

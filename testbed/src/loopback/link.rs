@@ -2,7 +2,12 @@
 
 use crate::LinkCounters;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
+
+/// What a cut held back for longer is not delivered: its connection is reset when the link opens, as the
+/// sender's kernel would have given it up (TCP_USER_TIMEOUT).
+const HOLD_LIMIT: Duration = Duration::from_millis(2_500);
 
 /// A link is open or cut. Bytes are passed on while the gate is held open, so that when [`Link::cut`]
 /// returns nothing is still under way.
@@ -41,13 +46,16 @@ impl Link {
         open.then(forward)
     }
 
-    /// Waits while the link is cut; counts what waits as held.
-    pub async fn opened(&self) {
+    /// Waits while the link is cut; counts what waits as held. False if that took longer than
+    /// [`HOLD_LIMIT`].
+    pub async fn opened(&self) -> bool {
         if self.is_open() {
-            return;
+            return true;
         }
         self.held.fetch_add(1, Ordering::Relaxed);
+        let since = Instant::now();
         self.wait(true).await;
+        since.elapsed() <= HOLD_LIMIT
     }
 
     /// Waits until the link is cut.

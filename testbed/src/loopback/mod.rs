@@ -2,7 +2,7 @@
 //!
 //! One run owns a block 127.B.0.0/16, claimed by a listener, so that runs at the same time don't meet.
 //! Node i is 127.B.0.i, the controller 127.B.0.254, and what `from` dials to reach `to` is
-//! 127.B.from.to on the same port: a proxy ([`proxy`](self)) whose two streams each pass a [`link`](self)
+//! 127.B.from.to on the same port: a proxy (`proxy`) whose two streams each pass a gate (`link`)
 //! that can be cut. The proxies have a runtime of their own, so that a busy harness does not slow the
 //! network down.
 //!
@@ -333,5 +333,26 @@ impl Block {
 
     fn node(&self, end: End) -> IpAddr {
         self.address(0, end.octet())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn two_runs_at_once_do_not_meet() {
+        let folder = tempfile::tempdir().unwrap();
+        let one = Loopback::new(2, &folder.path().join("one")).await.unwrap();
+        let two = Loopback::new(2, &folder.path().join("two")).await.unwrap();
+        assert_ne!(one.nodes()[0].addr(), two.nodes()[0].addr());
+        let (n1, n2) = (NodeId::numbered(1), NodeId::numbered(2));
+        let limit = Duration::from_secs(5);
+        let (first, second) = (one.network().unwrap(), two.network().unwrap());
+        first.cut(&n1, &n2).await.unwrap();
+        assert!(second.probe(&n1, &n2, limit).await.unwrap());
+        one.teardown().await.unwrap();
+        assert!(second.probe(&n2, &n1, limit).await.unwrap());
+        two.teardown().await.unwrap();
     }
 }

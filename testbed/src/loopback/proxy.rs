@@ -1,7 +1,8 @@
 //! The proxy of one directed route: what `from` dials to reach a port of `to`.
 //!
 //! A connection has two streams, one per direction, each of which goes through the [`Link`] of that
-//! direction. A cut link holds bytes, ends of streams and resets back; it loses none. A connection opened
+//! direction. A cut link holds bytes, ends of streams and resets back; it loses none, but a connection that
+//! was held back for longer than a sender would wait is reset when the link opens. A connection opened
 //! during a cut is accepted, as the kernel does that on its own, and goes nowhere until both directions
 //! are open.
 //!
@@ -54,31 +55,30 @@ pub(super) fn listen(address: SocketAddr) -> io::Result<(std::net::TcpListener, 
 /// Serves a route until the task is dropped, and every connection with it.
 pub(super) async fn serve(route: Arc<Route>, listener: std::net::TcpListener) -> io::Result<()> {
     let mut connections = JoinSet::new();
-    let mut listener = Some(TcpListener::from_std(listener)?);
+    let mut listener = TcpListener::from_std(listener)?;
     loop {
-        let open = match listener.take() {
-            Some(open) => open,
-            None => reopen(route.listen).await,
-        };
-        let refused = loop {
-            tokio::select! {
-                accepted = open.accept() => match accepted {
-                    Ok((client, _)) => {
-                        connections.spawn(connection(route.clone(), client));
-                    }
-                    // Out of file descriptors, or a client that has left again: wait and go on.
-                    Err(_) => tokio::time::sleep(RETRY).await,
-                },
-                Some(ended) = connections.join_next() => {
-                    if matches!(ended, Ok(Dial::Refused)) {
-                        break true;
-                    }
+        accept(&route, listener, &mut connections).await;
+        absent(&route, &mut connections).await;
+        listener = reopen(route.listen).await;
+    }
+}
+
+/// Takes connections until the target refuses one; stops listening then.
+async fn accept(route: &Arc<Route>, listener: TcpListener, connections: &mut JoinSet<Dial>) {
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((client, _)) => {
+                    connections.spawn(connection(route.clone(), client));
+                }
+                // Out of file descriptors, or a client that has left again: wait and go on.
+                Err(_) => tokio::time::sleep(RETRY).await,
+            },
+            Some(ended) = connections.join_next() => {
+                if matches!(ended, Ok(Dial::Refused)) {
+                    return;
                 }
             }
-        };
-        drop(open);
-        if refused {
-            absent(&route, &mut connections).await;
         }
     }
 }
@@ -169,9 +169,11 @@ async fn stream(from: ReadHalf<'_>, to: WriteHalf<'_>, link: &Link) -> io::Resul
                 return Err(error);
             }
         };
-        if write(&to, &chunk[..length], link).await.is_err() {
+        match write(&to, &chunk[..length], link).await {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(error),
             // The other end has closed or reset; that is the other stream's to report.
-            return Ok(());
+            Err(_) => return Ok(()),
         }
         link.count_passed();
     }
@@ -180,7 +182,9 @@ async fn stream(from: ReadHalf<'_>, to: WriteHalf<'_>, link: &Link) -> io::Resul
 /// Writes all of `chunk`, each piece only while the link is open.
 async fn write(to: &WriteHalf<'_>, mut chunk: &[u8], link: &Link) -> io::Result<()> {
     while !chunk.is_empty() {
-        link.opened().await;
+        if !link.opened().await {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
         to.writable().await?;
         match link.pass(|| to.try_write(chunk)) {
             None => {}

@@ -164,6 +164,7 @@ fn again(stage: &str) -> Result<Command> {
 /// Blocks the signals that are taken from the returned descriptor. A started program inherits that; the
 /// controller unblocks them when it arrives in [`enter`].
 fn block_signals() -> Result<SignalFd> {
+    tether::hear_of_children().map_err(system("watch for children"))?;
     let mut set: SigSet = HANDED_IN.into_iter().collect();
     set.add(Signal::SIGCHLD);
     set.thread_block().map_err(system("block signals"))?;

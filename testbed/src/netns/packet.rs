@@ -47,6 +47,27 @@ pub(crate) fn open(interface: u32, buffer_bytes: usize) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
+/// How many packets the kernel dropped for want of room since this was last asked.
+pub(super) fn dropped(socket: &OwnedFd) -> io::Result<u32> {
+    let mut statistics = libc::tpacket_stats {
+        tp_packets: 0,
+        tp_drops: 0,
+    };
+    let mut length = size_of::<libc::tpacket_stats>() as libc::socklen_t;
+    // SAFETY: the pointers are to a live `tpacket_stats`, a struct of integers, and to its length; the
+    // kernel writes no more than that length.
+    Errno::result(unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_PACKET,
+            libc::PACKET_STATISTICS,
+            (&raw mut statistics).cast(),
+            &raw mut length,
+        )
+    })?;
+    Ok(statistics.tp_drops)
+}
+
 fn set(socket: &OwnedFd, level: i32, option: i32, value: libc::c_int) -> io::Result<()> {
     // SAFETY: the pointer is to a live `c_int` and the length is its own; setsockopt only reads it.
     Errno::result(unsafe {

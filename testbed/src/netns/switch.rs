@@ -49,10 +49,14 @@ impl Switch {
             ))?;
             ports.push(Port { end, socket });
         }
+        let names = ends.clone();
         let (stopped, stop) = std::io::pipe().map_err(Error::io("make a pipe to the switch"))?;
         let thread = thread::Builder::new()
             .name("switch".into())
-            .spawn(move || run(&ports, &links, &stopped))
+            .spawn(move || {
+                run(&ports, &links, &stopped);
+                report_dropped(&ports, &names);
+            })
             .map_err(Error::io("start the switch"))?;
         Ok(Self {
             running: Mutex::new(Some((stop, thread))),
@@ -143,6 +147,19 @@ fn run(ports: &[Port], links: &Pairs<Link>, stopped: &PipeReader) {
             if ready(socket) {
                 forwarding.drain(from, &mut buffer);
             }
+        }
+    }
+}
+
+/// Says which ends sent more than the switch could take: a busy machine, not a fault of the run.
+fn report_dropped(ports: &[Port], names: &Ends) {
+    for port in ports {
+        match packet::dropped(&port.socket) {
+            Ok(0) => {}
+            Ok(packets) => {
+                tracing::warn!(from = %names.name(port.end), packets, "the switch had no room for packets");
+            }
+            Err(error) => tracing::warn!(%error, "count the packets the switch had no room for"),
         }
     }
 }

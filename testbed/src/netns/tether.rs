@@ -1,12 +1,19 @@
-//! Ties the life of the process inside to that of the outer one, without a gap.
+//! Ties the life of the process inside to that of the outer one, without a gap, and the other way round.
 #![allow(unsafe_code)]
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{SigHandler, Signal, signal};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+
+/// Makes the kernel report the end of children again, where whoever started us had switched that off:
+/// ignoring SIGCHLD is inherited.
+pub(super) fn hear_of_children() -> nix::Result<()> {
+    // SAFETY: the default action is no handler, so no code of ours runs in a signal context.
+    unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) }.map(drop)
+}
 
 /// The child gets SIGKILL when this thread ends. Across a pid namespace a child can't see whether its
 /// parent still lived when it asked for that; so it also looks at a pipe whose writing end only the

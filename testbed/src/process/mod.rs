@@ -1,12 +1,12 @@
 //! Programs on nodes: started, signalled, watched and reaped.
 //!
-//! A [`Spawner`] owns one long-lived thread that starts every program. The kernel ties "die with your
+//! A `Spawner` owns one long-lived thread that starts every program. The kernel ties "die with your
 //! parent" to the parent *thread*, so a program started by a worker thread of a runtime would die when
 //! that worker does; this thread lives exactly as long as the environment. A process is known by its id
 //! and its start time; a signal goes to the process's whole group, and only while the kernel still holds
 //! the id for us because we have not reaped it.
 //!
-//! Look next at [`stat`] (what `/proc` says), [`child`](self) (what happens between fork and exec).
+//! Look next at [`stat`] (what `/proc` says) and `child` (what happens between fork and exec).
 
 mod child;
 mod confine;
@@ -182,7 +182,7 @@ pub fn signal_foreign(process: &Process, signal: Signal) -> Result<()> {
     })
 }
 
-/// What the process does now; see [`stat::state`].
+/// Waits until the process is in `state`, as [`stat::state`] sees it; an error after `limit`.
 pub async fn await_state(process: &Process, state: ProcessState, limit: Duration) -> Result<()> {
     let deadline = Instant::now() + limit;
     loop {
@@ -200,12 +200,36 @@ pub async fn await_state(process: &Process, state: ProcessState, limit: Duration
     }
 }
 
+/// Ends a process, with its group, that a killed controller may have left behind. Returns whether it was
+/// still there. An id that belongs to another process by now is left alone.
+pub async fn end_stranded(process: &Process, limit: Duration) -> Result<bool> {
+    if stat::state(process) == ProcessState::Gone {
+        return Ok(false);
+    }
+    let pid = Pid::from_raw(process.pid);
+    match killpg(pid, nix::sys::signal::SIGKILL) {
+        Ok(()) | Err(Errno::ESRCH) => {}
+        Err(errno) => {
+            return Err(Error::Io {
+                what: format!("{}: end process {pid}", process.node),
+                source: errno.into(),
+            });
+        }
+    }
+    await_state(process, ProcessState::Gone, limit).await?;
+    Ok(true)
+}
+
 fn command(place: &Place, program: &Program) -> Result<Command> {
+    std::fs::create_dir_all(&place.dir).map_err(Error::io(place.dir.display().to_string()))?;
+    // The program is started in another folder than this process is in.
+    let path = std::path::absolute(&program.path)
+        .map_err(Error::io(program.path.display().to_string()))?;
     let log = open_log(&program.log)?;
     let errors = log
         .try_clone()
         .map_err(Error::io(program.log.display().to_string()))?;
-    let mut command = Command::new(&program.path);
+    let mut command = Command::new(path);
     command
         .args(&program.args)
         .current_dir(&place.dir)
@@ -266,4 +290,67 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex
         .lock()
         .unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::process::CommandExt;
+
+    #[tokio::test]
+    async fn only_the_very_process_that_was_left_is_ended() {
+        let mut child = Command::new("sleep")
+            .arg("60")
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let pid = child.id() as i32;
+        let started = stat::read(pid).unwrap().started;
+        let node = NodeId::new("n1");
+        let limit = Duration::from_secs(5);
+        let left = Process { node, pid, started };
+        let another = Process {
+            started: started + 1,
+            ..left.clone()
+        };
+        assert!(!end_stranded(&another, limit).await.unwrap());
+        assert_eq!(stat::state(&left), ProcessState::Running);
+        assert!(end_stranded(&left, limit).await.unwrap());
+        assert!(!end_stranded(&left, limit).await.unwrap());
+        child.wait().unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_program_that_ends_takes_what_it_started_along() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place {
+            node: NodeId::new("n1"),
+            dir: folder.path().to_owned(),
+            confinement: None,
+        };
+        let program = Program {
+            path: "/bin/sh".into(),
+            args: ["-c", "sleep 60 & echo $!"].map(String::from).into(),
+            env: Vec::new(),
+            log: folder.path().join("sh.log"),
+        };
+        let spawner = Spawner::new().unwrap();
+        let shell = spawner.spawn(&place, &program).await.unwrap();
+        let limit = Duration::from_secs(5);
+        await_state(&shell, ProcessState::Gone, limit)
+            .await
+            .unwrap();
+        let sleeper: i32 = std::fs::read_to_string(&program.log)
+            .unwrap()
+            .trim()
+            .parse()
+            .unwrap();
+        let deadline = Instant::now() + limit;
+        while stat::read(sleeper).is_ok_and(|stat| stat.state != 'Z') {
+            assert!(Instant::now() < deadline, "{sleeper} lives on");
+            tokio::time::sleep(STATE_POLL).await;
+        }
+        spawner.end(limit).await.unwrap();
+        assert!(spawner.spawn(&place, &program).await.is_err());
+    }
 }

@@ -386,6 +386,32 @@ pub async fn info_throughput(env: Arc<dyn Environment>) -> Outcome {
     Ok(())
 }
 
+/// For information only: how quickly bulk data goes to all nodes and back, and how many segments the
+/// controller had to send again because a queue was full.
+pub async fn info_bulk(env: Arc<dyn Environment>) -> Outcome {
+    const BYTES: usize = 32 << 20;
+    let (mut tasks, mut resent) = (Vec::new(), programs::segments_sent_again());
+    for node in env.nodes() {
+        node.spawn(&programs::echo(&**node, PORT)).await?;
+        let stream = connect(env.client_addr(node.id(), PORT)).await?;
+        let (mut back, mut forth) = stream.into_split();
+        tasks.push(tokio::spawn(async move {
+            forth.write_all(&vec![7; BYTES]).await.map(|()| drop(forth))
+        }));
+        tasks.push(tokio::spawn(async move {
+            back.read_exact(&mut vec![0; BYTES]).await.map(drop)
+        }));
+    }
+    let start = Instant::now();
+    for task in tasks {
+        task.await??;
+    }
+    let rate = (2 * env.nodes().len() * BYTES) as f64 / 1e6 / start.elapsed().as_secs_f64();
+    resent = programs::segments_sent_again() - resent;
+    println!("info: bulk data at {rate:.0} MB a second; {resent} segments were sent again");
+    Ok(())
+}
+
 async fn round_trips_us(
     address: SocketAddr,
 ) -> Result<(f64, f64), Box<dyn std::error::Error + Send + Sync>> {

@@ -37,7 +37,7 @@ pub fn every_case(suite: &mut Suite, environment: &str, user: &User) {
 pub fn controller(environment: &str, folder: &Path, behaviour: &str) -> Outcome {
     crate::runtime().block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
-        let env = crate::environment(environment, folder).await?;
+        let env = testbed::open(environment, crate::NODES, folder).await?;
         for node in env.nodes() {
             node.spawn(&programs::echo(&**node, 7100)).await?;
         }

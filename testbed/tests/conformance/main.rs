@@ -10,12 +10,12 @@ mod suite;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode};
-use std::sync::Arc;
 use suite::Suite;
-use testbed::Environment;
 use testbed::doctor::{self, Wanted};
-use testbed::loopback::Loopback;
-use testbed::netns::{self, Entered, Netns};
+use testbed::netns::{self, Entered};
+
+/// How many nodes every environment gets.
+const NODES: usize = 3;
 
 /// The user and group that own nothing.
 const NOBODY: u32 = 65534;
@@ -142,16 +142,6 @@ impl User {
         let folder = tempfile::tempdir().expect("a folder for the tests");
         std::os::unix::fs::chown(folder.path(), self.id, self.id).expect("give the folder away");
         folder
-    }
-}
-
-async fn environment(name: &str, folder: &Path) -> Result<Arc<dyn Environment>, testbed::Error> {
-    match name {
-        "loopback" => Ok(Loopback::new(3, folder).await?),
-        "netns" => Ok(Netns::new(3, folder).await?),
-        other => Err(testbed::Error::Unsupported(format!(
-            "no environment {other}"
-        ))),
     }
 }
 

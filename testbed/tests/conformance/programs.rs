@@ -119,3 +119,15 @@ pub fn thread_time_ms(environment: &str) -> u64 {
         })
         .sum()
 }
+
+/// How many TCP segments were sent again in this network namespace so far.
+pub fn segments_sent_again() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/net/snmp").unwrap_or_default();
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix("Tcp: "));
+    let (Some(names), Some(values)) = (lines.next(), lines.next()) else {
+        return 0;
+    };
+    let mut pairs = names.split(' ').zip(values.split(' '));
+    let found = pairs.find(|(name, _)| *name == "RetransSegs");
+    found.and_then(|(_, value)| value.parse().ok()).unwrap_or(0)
+}

@@ -75,6 +75,7 @@ pub fn cases(name: &str, folder: &Path, filters: &[&str]) -> Outcome {
         teardown_leaves_no_process,
         info_round_trip,
         info_throughput,
+        info_bulk,
     );
     suite.end()
 }
@@ -84,7 +85,7 @@ where
     F: Future<Output = Outcome>,
 {
     crate::runtime().block_on(async {
-        let env = crate::environment(name, folder).await?;
+        let env = testbed::open(name, crate::NODES, folder).await?;
         let outcome = case(env.clone()).await;
         env.teardown().await?;
         outcome
