@@ -101,6 +101,12 @@ impl Spec {
         if text.trim().is_empty() {
             return Ok(Self::default());
         }
+        // The spec.yaml of a run folder repeats that run.
+        let stored = serde_yaml::from_str::<serde_yaml::Value>(text)
+            .is_ok_and(|value| value.get("spec").is_some());
+        if stored {
+            return Ok(crate::run::stored::Stored::parse(text, origin)?.spec);
+        }
         serde_yaml::from_str(text).map_err(|error| {
             let place = error.location().map_or(String::new(), |at| {
                 format!(":{}:{}", at.line(), at.column())

@@ -9,7 +9,7 @@ use crate::run::stored::Stored;
 pub fn run(args: &Analyze) -> Result<u8> {
     let folder = super::folder(&args.run, &args.store.runs)?;
     let stored = Stored::parse(&folder.read_spec()?, &folder.spec().display().to_string())?;
-    let mut spec = stored.settings;
+    let mut spec = stored.spec;
     spec.check_time = args.limits.check_time.unwrap_or(spec.check_time);
     spec.check_memory = args.limits.check_memory.unwrap_or(spec.check_memory);
     let progress = Progress::new(args.output.quiet);

@@ -6,6 +6,7 @@ use super::stored::Stored;
 use crate::exit::{Failure, Result};
 use crate::progress::Progress;
 use crate::spec::Spec;
+use checker::history::faults::FaultRecord;
 use checker::{Budget, Checker, History, Verdict};
 use results::{Folder, Recorded, Results};
 use std::collections::BTreeMap;
@@ -24,7 +25,7 @@ pub fn judge(folder: Folder, spec: &Spec, progress: &Progress) -> Result<Judged>
     let stored = Stored::parse(&folder.read_spec()?, &folder.spec().display().to_string())?;
     let history = read_history(&folder.history())?;
     progress.phase("judge", &format!("{} events", history.events.len()));
-    let checkers = super::workload::checkers(&stored.settings.workloads)?;
+    let checkers = super::workload::checkers(&stored.spec.workloads)?;
     let budget = Budget {
         time: spec.check_time.0,
         memory: spec.check_memory.0 as usize,
@@ -35,11 +36,15 @@ pub fn judge(folder: Folder, spec: &Spec, progress: &Progress) -> Result<Judged>
             Verdict::unknown("the history ends in the middle of a line: the run was cut short");
         verdicts.insert("history".into(), cut);
     }
-    let ledgers = super::workload::ledgers(&stored.settings.workloads, &history);
+    let faults = folder.read_faults()?.items;
+    if let Some(verdict) = servers(&faults) {
+        verdicts.insert("servers".into(), verdict);
+    }
+    let ledgers = super::workload::ledgers(&stored.spec.workloads, &history);
     let recorded = Recorded {
         run: stored.run,
         history,
-        faults: folder.read_faults()?.items,
+        faults,
         probes: folder.read_probes()?.items,
         samples: folder.read_status()?.items,
         marks: stored.marks,
@@ -56,6 +61,21 @@ pub fn judge(folder: Folder, spec: &Spec, progress: &Progress) -> Result<Judged>
         recorded,
         results,
     })
+}
+
+/// A server that ended without our doing is a violation, whatever the clients saw.
+fn servers(faults: &[FaultRecord]) -> Option<Verdict> {
+    let exits: Vec<&FaultRecord> = faults
+        .iter()
+        .filter(|record| record.kind == nemesis::runner::UNEXPECTED_EXIT)
+        .collect();
+    let first = exits.first()?;
+    let error = first.error.as_deref().unwrap_or("no last words");
+    let reason = format!(
+        "{} ended without our doing: {error}",
+        first.targets.join(", ")
+    );
+    Some(Verdict::invalid(reason).with("unexpected_exits", exits.len()))
 }
 
 /// Writes what people and build servers read.

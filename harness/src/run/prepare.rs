@@ -189,7 +189,7 @@ impl Prepared {
         };
         let argv = std::env::args().collect();
         Ok(Stored {
-            settings: spec,
+            spec,
             argv,
             host,
             run,

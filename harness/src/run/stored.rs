@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Stored {
-    pub settings: Spec,
+    pub spec: Spec,
     /// The command line as it was given.
     pub argv: Vec<String>,
     /// What the machine was found to be able to do.
