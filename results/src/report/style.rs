@@ -4,7 +4,7 @@ pub(super) const STYLE: &str = r#"
 *{box-sizing:border-box}
 html{scroll-behavior:smooth}
 body{margin:0;background:var(--page);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;-webkit-text-size-adjust:100%}
-header,main,footer{max-width:1080px;margin:0 auto;padding:0 24px}
+header,main,footer{max-width:1200px;margin:0 auto;padding:0 24px}
 header{padding-top:32px}
 h1{font-size:24px;line-height:1.25;margin:0;font-weight:650}
 h2{font-size:20px;margin:0 0 8px;font-weight:650}
