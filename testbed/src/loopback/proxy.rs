@@ -172,7 +172,6 @@ async fn stream(from: ReadHalf<'_>, to: WriteHalf<'_>, link: &Link) -> io::Resul
             // The other end has closed or reset; that is the other stream's to report.
             return Ok(());
         }
-        link.count_passed();
     }
 }
 
@@ -181,7 +180,9 @@ async fn write(to: &WriteHalf<'_>, mut chunk: &[u8], link: &Link) -> io::Result<
     while !chunk.is_empty() {
         link.opened().await;
         to.writable().await?;
-        match link.pass(|| to.try_write(chunk)) {
+        let whole =
+            |written: &io::Result<usize>| matches!(written, Ok(length) if *length == chunk.len());
+        match link.pass(|| to.try_write(chunk), whole) {
             None => {}
             Some(Ok(length)) => chunk = &chunk[length..],
             Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
