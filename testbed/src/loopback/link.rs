@@ -40,10 +40,23 @@ impl Link {
         *self.open.borrow()
     }
 
-    /// Runs `forward` unless the link is cut. It must not block: a cut waits for it.
-    pub fn pass<T>(&self, forward: impl FnOnce() -> T) -> Option<T> {
+    /// Runs `forward` unless the link is cut, and counts a chunk if it says that one went through. It must
+    /// not block: a cut waits for it.
+    pub fn pass<T>(
+        &self,
+        forward: impl FnOnce() -> T,
+        whole: impl FnOnce(&T) -> bool,
+    ) -> Option<T> {
         let open = self.open.borrow();
-        open.then(forward)
+        open.then(|| {
+            // Counted first, so that whoever saw the bytes arrive also sees them counted.
+            self.passed.fetch_add(1, Ordering::Relaxed);
+            let outcome = forward();
+            if !whole(&outcome) {
+                self.passed.fetch_sub(1, Ordering::Relaxed);
+            }
+            outcome
+        })
     }
 
     /// Waits while the link is cut; counts what waits as held. False if that took longer than
@@ -66,10 +79,6 @@ impl Link {
     async fn wait(&self, open: bool) {
         // The sender lives in `self`, so the channel can't be closed while we wait.
         let _ = self.open.subscribe().wait_for(|now| *now == open).await;
-    }
-
-    pub fn count_passed(&self) {
-        self.passed.fetch_add(1, Ordering::Relaxed);
     }
 
     pub fn counters(&self) -> LinkCounters {

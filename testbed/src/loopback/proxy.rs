@@ -175,7 +175,6 @@ async fn stream(from: ReadHalf<'_>, to: WriteHalf<'_>, link: &Link) -> io::Resul
             // The other end has closed or reset; that is the other stream's to report.
             Err(_) => return Ok(()),
         }
-        link.count_passed();
     }
 }
 
@@ -186,7 +185,9 @@ async fn write(to: &WriteHalf<'_>, mut chunk: &[u8], link: &Link) -> io::Result<
             return Err(io::ErrorKind::TimedOut.into());
         }
         to.writable().await?;
-        match link.pass(|| to.try_write(chunk)) {
+        let whole =
+            |written: &io::Result<usize>| matches!(written, Ok(length) if *length == chunk.len());
+        match link.pass(|| to.try_write(chunk), whole) {
             None => {}
             Some(Ok(length)) => chunk = &chunk[length..],
             Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}

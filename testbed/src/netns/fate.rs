@@ -91,6 +91,12 @@ impl Link {
         self.passed.fetch_add(1, Relaxed);
     }
 
+    /// A packet that was counted as passed, and then the kernel had no room for it.
+    pub fn count_refused(&self) {
+        self.passed.fetch_sub(1, Relaxed);
+        self.count_overrun();
+    }
+
     /// A packet that there was no room for, though the link let it pass.
     pub fn count_overrun(&self) {
         self.lost.fetch_add(1, Relaxed);

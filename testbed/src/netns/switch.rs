@@ -209,9 +209,10 @@ impl<'a> Forwarding<'a> {
     fn send(&self, from: usize, to: usize, frame: &[u8]) {
         let socket = self.ports[to].socket.as_raw_fd();
         let link = self.link(from, to);
-        match send(socket, frame, MsgFlags::MSG_DONTWAIT) {
-            Ok(_) => link.count_passed(),
-            Err(_) => link.count_overrun(),
+        // Counted first, so that whoever saw the packet arrive also sees it counted.
+        link.count_passed();
+        if send(socket, frame, MsgFlags::MSG_DONTWAIT).is_err() {
+            link.count_refused();
         }
     }
 

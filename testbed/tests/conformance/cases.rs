@@ -2,6 +2,7 @@
 
 use crate::programs;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use testbed::{Environment, Error, LinkQuality, Network, Node, NodeId, ProcessState, Signal};
@@ -256,6 +257,24 @@ pub async fn every_node_has_its_own_address_folder_and_name(env: Arc<dyn Environ
             .filter(|other| other.addr() == node.addr())
             .count();
         ensure!(same == 1, "{same} nodes at {}", node.addr());
+    }
+    Ok(())
+}
+
+pub async fn a_node_in_namespaces_has_its_hostname_and_knows_the_others(
+    env: Arc<dyn Environment>,
+) -> Outcome {
+    if env.name() != "netns" {
+        return Ok(());
+    }
+    let node = &env.nodes()[1];
+    let process = node.spawn(&programs::name(&**node)).await?;
+    node.await_state(&process, ProcessState::Gone, LIMIT)
+        .await?;
+    let said = std::fs::read_to_string(node.dir().join("name.log"))?;
+    ensure!(said.starts_with("I am n2\n"), "{said}");
+    if Path::new("/etc/hosts").exists() {
+        ensure!(said.contains("10.88.0.3 n3"), "{said}");
     }
     Ok(())
 }

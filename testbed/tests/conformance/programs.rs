@@ -19,6 +19,11 @@ pub fn chat(node: &dyn Node, peer: SocketAddr) -> Program {
     program(node, &["chat", &peer.to_string()])
 }
 
+/// Prints the host's name and the names it knows, to `name.log`.
+pub fn name(node: &dyn Node) -> Program {
+    program(node, &["name", "0.0.0.0:0"])
+}
+
 fn program(node: &dyn Node, args: &[&str]) -> Program {
     let own = std::env::current_exe().expect("a running program has a path");
     Program {
@@ -40,6 +45,11 @@ pub fn play(args: &[String]) -> std::io::Result<()> {
     match args[0].as_str() {
         "echo" => serve_echo(TcpListener::bind(address)?),
         "chat" => hold_chat(address),
+        "name" => {
+            println!("I am {}", nix::unistd::gethostname()?.display());
+            print!("{}", std::fs::read_to_string("/etc/hosts")?);
+            Ok(())
+        }
         part => Err(std::io::Error::other(format!("unknown part {part}"))),
     }
 }

@@ -72,6 +72,7 @@ pub fn cases(name: &str, folder: &Path, filters: &[&str]) -> Outcome {
         an_established_connection_survives_a_cut_without_losing_a_byte,
         a_connection_opened_during_a_cut_waits_for_its_end,
         bulk_data_arrives_whole,
+        a_node_in_namespaces_has_its_hostname_and_knows_the_others,
         teardown_leaves_no_process,
         info_round_trip,
         info_throughput,
