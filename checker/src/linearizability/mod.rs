@@ -10,6 +10,7 @@ mod explain;
 mod look_ahead;
 mod mask;
 mod search;
+mod zones;
 
 #[cfg(test)]
 mod tests;

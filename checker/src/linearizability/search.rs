@@ -70,7 +70,7 @@ pub struct Found {
 }
 
 /// How often the clock is read.
-const CLOCK_EVERY: u64 = 1024;
+const CLOCK_EVERY: u64 = 128;
 
 /// Searches within limits.
 pub fn search<M: Model>(prepared: &Entries<'_, M>, limits: Limits) -> Found {

@@ -1,10 +1,13 @@
 //! The search against the definition: every order of every choice of operations, for small histories.
 
+use super::Linearizable;
 use super::entries::{Entries, NEVER};
 use super::search::{Answer, Limits, search};
 use crate::history::Operation;
 use crate::model::{Model, Register};
-use crate::{Event, History, Key, Op, Phase, ProcessId, Reason, Ret, Value};
+use crate::{
+    Budget, Checker, Event, History, Key, Op, Phase, ProcessId, Reason, Ret, Validity, Value,
+};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 use std::time::{Duration, Instant};
@@ -404,4 +407,82 @@ fn a_limit_ends_the_search_and_says_how_far_it_came() {
     );
     assert!(matches!(found.answer, Answer::OutOf(_)));
     assert!(found.reached > 0 && (found.reached as usize) < prepared.order.len());
+}
+
+/// Writes that all overlap, then a read of what nobody wrote: every order must be tried, unless
+/// something is known of values.
+fn hard() -> History {
+    let key = Key::Int(0);
+    let mut events = Vec::new();
+    let mut record = |process: u64, phase: Phase, op: Op| {
+        let index = events.len() as u64;
+        events.push(Event {
+            index,
+            time: index,
+            process: ProcessId(process),
+            phase,
+            op,
+        });
+    };
+    let write = |process: u64| Op::Write {
+        key: key.clone(),
+        value: Value::Int(process as i64),
+    };
+    for process in 0..14 {
+        record(process, Phase::Invoke, write(process));
+    }
+    for process in 0..14 {
+        record(process, Phase::Ok(Ret::Done), write(process));
+    }
+    let read = Op::Read { key: key.clone() };
+    record(0, Phase::Invoke, read.clone());
+    record(0, Phase::Ok(Ret::Value(Value::Int(99))), read);
+    History {
+        events,
+        ..History::default()
+    }
+}
+
+#[test]
+fn a_budget_too_small_gives_unknown_with_the_reason() {
+    let history = hard();
+    let opaque = || Linearizable::new(Opaque(Register::default()), |_| true);
+    let roomy = Budget {
+        time: Duration::from_secs(600),
+        memory: 1 << 30,
+    };
+    assert_eq!(opaque().check(&history, roomy).valid, Validity::Invalid);
+    let hasty = opaque().check(
+        &history,
+        Budget {
+            time: Duration::ZERO,
+            ..roomy
+        },
+    );
+    assert_eq!(hasty.valid, Validity::Unknown);
+    assert!(hasty.reason.starts_with("time ran out"), "{}", hasty.reason);
+    let cramped = opaque().check(
+        &history,
+        Budget {
+            memory: 100 << 10,
+            ..roomy
+        },
+    );
+    assert_eq!(cramped.valid, Validity::Unknown);
+    assert!(
+        cramped
+            .reason
+            .starts_with("memory ran out with 1 of 1 objects"),
+        "{}",
+        cramped.reason
+    );
+    // What is known of values needs neither.
+    let cramped = Linearizable::cas_register().check(
+        &history,
+        Budget {
+            memory: 100 << 10,
+            ..roomy
+        },
+    );
+    assert_eq!(cramped.valid, Validity::Invalid);
 }
