@@ -161,6 +161,7 @@ impl<'p, 'a, M: Model, const W: usize> Search<'p, 'a, M, W> {
             used: Mask::EMPTY,
         };
         self.settle(&mut root, &mut |_| {});
+        self.is_new(&root);
         let mut path = vec![Frame {
             configuration: root,
             tried: 0,
