@@ -81,3 +81,49 @@ fn message(panic: &(dyn Any + Send)) -> &str {
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("a panic without a message")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Validity;
+
+    struct Broken;
+
+    impl Checker for Broken {
+        fn name(&self) -> &'static str {
+            "broken"
+        }
+
+        fn check(&self, history: &History, _: Budget) -> Verdict {
+            panic!("no room for {} events", history.events.len())
+        }
+    }
+
+    #[test]
+    fn a_checker_that_panics_is_unknown_and_spoils_nothing() {
+        let checkers: Vec<Box<dyn Checker>> =
+            vec![Box::new(Broken), Box::new(stats::Stats), Box::new(Broken)];
+        let verdicts = check_all(&History::default(), &checkers, Budget::default());
+        let names: Vec<&str> = verdicts.keys().map(String::as_str).collect();
+        assert_eq!(names, ["broken", "broken-2", "stats"]);
+        assert_eq!(verdicts["broken"].valid, Validity::Unknown);
+        assert_eq!(
+            verdicts["broken"].reason,
+            "the checker itself failed: no room for 0 events"
+        );
+        assert_eq!(verdicts["stats"].reason, "the history has no operations");
+    }
+
+    #[test]
+    fn models_are_found_by_name_and_joined() {
+        for (name, _) in MODELS {
+            assert_eq!(checkers_for(name).unwrap().len(), 2);
+        }
+        assert_eq!(checkers_for("cas-register+ledger").unwrap().len(), 3);
+        let error = checkers_for("queue").map(|_| ()).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "unknown model \"queue\"; known: register, cas-register, ledger (join several with +)"
+        );
+    }
+}

@@ -34,7 +34,7 @@ pub struct Simulation {
 }
 
 /// An atomic store of registers and lists.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Store {
     registers: HashMap<Key, Value>,
     lists: HashMap<Key, Vec<i64>>,

@@ -57,6 +57,59 @@ fn a_correct_store_is_judged_valid_whatever_fails() {
 }
 
 #[test]
+fn a_store_that_forgets_its_last_second_is_found_out() {
+    for seed in 0..5 {
+        let workload = by_name("register+ledger").unwrap();
+        let simulation = imperfect(seed);
+        let mut store = Store::default();
+        let mut history = History::default();
+        let mut main = workload.generator(seed);
+        let second = Simulation {
+            end: 1_000_000_000,
+            ..simulation
+        };
+        second.go_on(&mut store, &mut history, &mut main);
+        let synced = store.clone();
+        let synced_at = history.events.last().unwrap().time;
+        second.go_on(&mut store, &mut history, &mut main);
+        let lost_from = synced_at..history.events.last().unwrap().time;
+        store = synced;
+        simulation.go_on(&mut store, &mut history, &mut workload.finale(seed));
+        let ledger = checker::ledger::Ledger::new().grouped(workloads::ledger::ledger_of);
+        let figures = ledger.judge(&history).figures;
+        assert!(figures.lost > 10, "{figures:?}");
+        let window = (lost_from.end - lost_from.start) as f64 / 1e9;
+        assert!(
+            figures.lost_seconds > 0.5 && figures.lost_seconds < window + 0.5,
+            "{figures:?}"
+        );
+        let verdicts = check_all(&history, &workload.checkers(), Budget::default());
+        assert!(
+            verdicts
+                .values()
+                .all(|verdict| verdict.valid == Validity::Invalid),
+            "{verdicts:?}"
+        );
+    }
+}
+
+#[test]
+fn a_minute_of_operations_is_judged_within_the_budget() {
+    let workload = by_name("register").unwrap();
+    let simulation = Simulation {
+        threads: 20,
+        ..imperfect(11)
+    };
+    let history = run(workload.as_ref(), simulation, 60_000);
+    let verdicts = check_all(&history, &workload.checkers(), Budget::default());
+    assert_eq!(
+        verdicts["linearizable"].valid,
+        Validity::Valid,
+        "{verdicts:?}"
+    );
+}
+
+#[test]
 fn no_value_is_written_twice_and_some_cas_succeed() {
     let workload = by_name("register").unwrap();
     let history = run(workload.as_ref(), imperfect(7), 5_000);

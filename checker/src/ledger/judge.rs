@@ -215,8 +215,17 @@ fn judge_reads(
     acknowledged.sort_by_key(|(at, ..)| *at);
     let mut acknowledged = acknowledged.into_iter().peekable();
     let mut must_hold: Option<(usize, &Append<'_>)> = None;
-    // Reads by completion, to know the longest that ended before another began.
-    let mut ended: Vec<&Read<'_>> = list.reads.iter().collect();
+    let kept = |read: &Read<'_>| {
+        let pairs = read.items.iter().zip(reference.items);
+        pairs.take_while(|(a, b)| a == b).count()
+    };
+    // Reads by completion, to know the longest that ended before another began. Those that saw what was
+    // not kept are blamed for that, not the reads after them.
+    let mut ended: Vec<&Read<'_>> = list
+        .reads
+        .iter()
+        .filter(|read| kept(read) == read.items.len())
+        .collect();
     ended.sort_by_key(|read| read.completed_at);
     let mut ended = ended.into_iter().peekable();
     let mut longest_before: Option<&Read<'_>> = None;
@@ -240,12 +249,7 @@ fn judge_reads(
                 read.event.index
             )
         };
-        let same = read
-            .items
-            .iter()
-            .zip(reference.items)
-            .take_while(|(a, b)| a == b)
-            .count();
+        let same = kept(read);
         if same < read.items.len() {
             figures.contradicted_reads += 1;
             name(&mut cases.contradicted, || {

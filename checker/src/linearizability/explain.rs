@@ -57,7 +57,11 @@ impl<M: Model> Linearizable<M> {
             "{key} is not linearizable: {}{}{}",
             describe(culprit),
             instead(culprit, &possible),
-            writers(object, culprit, &possible),
+            if self.initial.value().is_some() {
+                writers(object, culprit, &possible)
+            } else {
+                String::new()
+            },
         );
         let shown = order.len().saturating_sub(SHOWN);
         let prefix: Vec<Json> = order[shown..]
@@ -121,26 +125,25 @@ impl<M: Model> Linearizable<M> {
         candidates.truncate(TRIED_MAX);
         candidates.push(initial);
         let end = completed_at as u32 + 1;
-        let read = Event {
-            op: Op::Read {
-                key: culprit.op().key().clone(),
-            },
-            ..culprit.invocation.clone()
-        };
         let mut possible = Vec::new();
         for value in candidates {
             if possible.len() == TOLD_MAX || possible.contains(&value) {
                 continue;
             }
+            let (op, ret) = with_value(culprit.op(), &value);
+            let asked = Event {
+                op: op.clone(),
+                ..culprit.invocation.clone()
+            };
             let answer = Event {
-                op: read.op.clone(),
-                phase: Phase::Ok(Ret::Value(value.clone())),
-                ..read.clone()
+                op,
+                phase: Phase::Ok(ret),
+                ..culprit.invocation.clone()
             };
             let mut operations: Vec<Operation<'_>> = object.operations.to_vec();
             for operation in &mut operations {
                 if operation.invoked_at == culprit.invoked_at {
-                    operation.invocation = &read;
+                    operation.invocation = &asked;
                     operation.completion = Some(&answer);
                 }
             }
@@ -155,6 +158,20 @@ impl<M: Model> Linearizable<M> {
     }
 }
 
+/// The operation as it would be had it seen `value`.
+fn with_value(op: &Op, value: &Value) -> (Op, Ret) {
+    match op {
+        Op::Cas { key, to, .. } => {
+            let (key, from, to) = (key.clone(), value.clone(), to.clone());
+            (Op::Cas { key, from, to }, Ret::Done)
+        }
+        other => {
+            let key = other.key().clone();
+            (Op::Read { key }, Ret::Value(value.clone()))
+        }
+    }
+}
+
 /// An operation in words: who, what, when, where in the file.
 fn describe(operation: &Operation<'_>) -> String {
     let what = match (operation.op(), operation.ret()) {
@@ -166,8 +183,10 @@ fn describe(operation: &Operation<'_>) -> String {
         (op, _) => op.name().to_owned(),
     };
     let invocation = operation.invocation;
+    let at = |event: &Event| format!("{:.1} ms", event.time as f64 / 1e6);
     let (end, event) = match operation.completion {
-        Some(event) if operation.is_ok() => (format!("{:.1} ms", event.time as f64 / 1e6), event),
+        Some(event) if operation.is_ok() => (at(event), event),
+        Some(event) if operation.failure().is_some() => (format!("{}, failed", at(event)), event),
         _ => ("unknown outcome".to_owned(), invocation),
     };
     format!(
@@ -190,7 +209,7 @@ fn instead(culprit: &Operation<'_>, possible: &[Value]) -> String {
             };
             let held = match culprit.op() {
                 Op::Read { .. } => "could only have read",
-                _ => "could only have found",
+                _ => "could only have succeeded from",
             };
             format!(", but {held} {}{more}", values.join(" or "))
         }
@@ -204,11 +223,9 @@ fn writers(object: &Object<'_>, culprit: &Operation<'_>, possible: &[Value]) -> 
         (Op::Cas { from, .. }, _) => Some(from),
         _ => None,
     };
-    let installs = |operation: &&Operation<'_>, value: &Value| match operation.op() {
+    let writes = |operation: &Operation<'_>, value: &Value| match operation.op() {
         Op::Write { value: written, .. } | Op::Cas { to: written, .. } => {
-            written == value
-                && operation.failure().is_none()
-                && operation.invoked_at != culprit.invoked_at
+            written == value && operation.invoked_at != culprit.invoked_at
         }
         _ => false,
     };
@@ -219,11 +236,18 @@ fn writers(object: &Object<'_>, culprit: &Operation<'_>, possible: &[Value]) -> 
             .operations
             .iter()
             .filter(|operation| Some(operation.invoked_at) < culprit.completed_at)
-            .rfind(|operation| installs(operation, value));
+            .rfind(|operation| writes(operation, value) && operation.failure().is_none());
         match writer {
             Some(writer) => text.push_str(&format!("; {}", describe(writer))),
             None if Some(value) == seen && *value != Value::Nil => {
-                text.push_str(&format!("; nobody had written {value}"));
+                let failed = object
+                    .operations
+                    .iter()
+                    .find(|operation| writes(operation, value));
+                text.push_str(&match failed {
+                    Some(failed) => format!("; {}", describe(failed)),
+                    None => format!("; nobody had written {value}"),
+                });
             }
             None => {}
         }

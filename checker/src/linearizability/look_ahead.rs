@@ -22,10 +22,12 @@
 //!    something is written directly after it. The search lets it take effect together with the next
 //!    write, or at its own deadline; why nothing is missed by this: [`super::search`].
 //!
-//! With rules 1 to 3 done to a fixed point, an observer without installer, or an installer that is
-//! called after its deadline, shows that there is no linearization at all.
+//! With rules 1 to 3 done to a fixed point, it is plain that there is no linearization where an observer
+//! has no installer, an installer is called after its deadline, two cas from one unique value succeeded,
+//! or [`zones`] contradict one another.
 
 use super::entries::{Entries, NEVER, Values};
+use super::zones;
 use crate::model::Model;
 
 /// When a unique value may be replaced. All of it is void for values that can come back.
@@ -52,8 +54,10 @@ pub fn apply<M: Model>(prepared: &mut Entries<'_, M>) {
     };
     drop_optional(prepared, &values);
     let users = count(prepared, &values);
-    prepared.impossible = !set_deadlines(prepared, &values, &users);
-    mark(prepared, &mut values, &users);
+    let initial = values.initial;
+    prepared.impossible = !set_deadlines(prepared, &values, &users)
+        || zones::contradict(prepared, &values, |value| is_unique(&users, value, initial));
+    prepared.impossible |= !mark(prepared, &mut values, &users);
     prepared.values = Some(values);
 }
 
@@ -69,6 +73,11 @@ fn count<M>(prepared: &Entries<'_, M>, values: &Values) -> Vec<Users> {
         }
     }
     users
+}
+
+/// Whether the object begins to hold a value at most once.
+fn is_unique(users: &[Users], value: u32, initial: u32) -> bool {
+    users[value as usize].installers == u32::from(value != initial)
 }
 
 /// Rules 1 and 2, until nothing changes: a dropped cas is no observer and no installer any more.
@@ -122,8 +131,9 @@ fn set_deadlines<M>(prepared: &mut Entries<'_, M>, values: &Values, users: &[Use
         .all(|entry| entry.call < entry.deadline)
 }
 
-/// Rules 4 and 5.
-fn mark<M>(prepared: &mut Entries<'_, M>, values: &mut Values, users: &[Users]) {
+/// Rules 4 and 5. False if two entries must both be the one cas from a value.
+fn mark<M>(prepared: &mut Entries<'_, M>, values: &mut Values, users: &[Users]) -> bool {
+    let mut possible = true;
     values.leave = vec![Leave::default(); values.names.len()];
     for (at, entry) in prepared.entries.iter_mut().enumerate() {
         let observes = values.observes[entry.class as usize];
@@ -134,15 +144,15 @@ fn mark<M>(prepared: &mut Entries<'_, M>, values: &mut Values, users: &[Users]) 
         let Some(value) = observes else {
             continue;
         };
-        let once = u32::from(value != values.initial);
-        if users[value as usize].installers != once || entry.deadline == NEVER {
+        if !is_unique(users, value, values.initial) || entry.deadline == NEVER {
             continue;
         }
         let leave = &mut values.leave[value as usize];
         match installs {
             None => leave.last_read_call = leave.last_read_call.max(Some(entry.call)),
-            Some(to) if to != value => leave.only_by = Some(at as u32),
+            Some(to) if to != value => possible &= leave.only_by.replace(at as u32).is_none(),
             Some(_) => {}
         }
     }
+    possible
 }

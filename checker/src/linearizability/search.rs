@@ -70,7 +70,7 @@ pub struct Found {
 }
 
 /// How often the clock is read.
-const CLOCK_EVERY: u64 = 1024;
+const CLOCK_EVERY: u64 = 128;
 
 /// Searches within limits.
 pub fn search<M: Model>(prepared: &Entries<'_, M>, limits: Limits) -> Found {
@@ -161,6 +161,7 @@ impl<'p, 'a, M: Model, const W: usize> Search<'p, 'a, M, W> {
             used: Mask::EMPTY,
         };
         self.settle(&mut root, &mut |_| {});
+        self.is_new(&root);
         let mut path = vec![Frame {
             configuration: root,
             tried: 0,

@@ -1,12 +1,16 @@
 //! The search against the definition: every order of every choice of operations, for small histories.
 
+use super::Linearizable;
 use super::entries::{Entries, NEVER};
 use super::search::{Answer, Limits, search};
 use crate::history::Operation;
 use crate::model::{Model, Register};
-use crate::{Event, History, Key, Op, Phase, ProcessId, Reason, Ret, Value};
+use crate::{
+    Budget, Checker, Event, History, Key, Op, Phase, ProcessId, Reason, Ret, Validity, Value,
+};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 /// A register without footprints, so that the search knows nothing of values.
@@ -37,30 +41,42 @@ impl Model for Log {
     }
 }
 
-/// The definition, tried out: some operation that nothing precedes goes first, then the rest.
-fn brute_force<M: Model>(state: &M, rest: &[Operation<'_>]) -> bool {
-    let must = |operation: &Operation<'_>| operation.is_ok();
-    if !rest.iter().any(must) {
-        return true;
-    }
-    (0..rest.len()).any(|at| {
-        let first = &rest[at];
-        let preceded = rest.iter().any(|other| {
-            must(other) && other.completed_at.is_some_and(|end| end < first.invoked_at)
-        });
-        if preceded || first.failure().is_some() {
+/// The definition, tried out: some operation that nothing precedes goes first, then the rest. What was
+/// tried is remembered as the set of operations that went before.
+fn brute_force<M: Model>(initial: &M, operations: &[Operation<'_>]) -> bool {
+    fn goes_on<M: Model>(
+        state: &M,
+        gone: u32,
+        operations: &[Operation<'_>],
+        seen: &mut HashSet<(u32, M)>,
+    ) -> bool {
+        let rest = || (0..operations.len()).filter(|at| gone & (1 << at) == 0);
+        if !rest().any(|at| operations[at].is_ok()) {
+            return true;
+        }
+        if !seen.insert((gone, state.clone())) {
             return false;
         }
-        let mut others = rest.to_vec();
-        others.remove(at);
-        state
-            .step(first.op(), first.ret())
-            .is_some_and(|next| brute_force(&next, &others))
-    })
+        rest().any(|at| {
+            let first = &operations[at];
+            let preceded = rest().any(|other| {
+                let other = &operations[other];
+                other.is_ok() && other.completed_at.is_some_and(|end| end < first.invoked_at)
+            });
+            !preceded
+                && first.failure().is_none()
+                && state
+                    .step(first.op(), first.ret())
+                    .is_some_and(|next| goes_on(&next, gone | 1 << at, operations, seen))
+        })
+    }
+    goes_on(initial, 0, operations, &mut HashSet::new())
 }
 
 #[derive(Clone, Copy)]
 struct Shape {
+    /// What the register holds at first; `None`: nil.
+    initial: Option<i64>,
     operations: usize,
     processes: u64,
     /// `None`: every written value is new.
@@ -69,6 +85,12 @@ struct Shape {
     info: u32,
     wrong: u32,
     lists: bool,
+}
+
+impl Shape {
+    fn initial(&self) -> Value {
+        self.initial.map_or(Value::Nil, Value::Int)
+    }
 }
 
 /// A history of an atomic object that sometimes gives a wrong answer.
@@ -90,7 +112,7 @@ fn random_history(rng: &mut Pcg64, shape: Shape) -> History {
             op: op.clone(),
         });
     };
-    let mut held = Value::Nil;
+    let mut held = shape.initial();
     let mut list: Vec<i64> = Vec::new();
     let mut fresh = 0;
     let mut next_process = shape.processes;
@@ -228,7 +250,7 @@ fn check_witness<M: Model>(initial: M, prepared: &Entries<'_, M>, order: &[u32])
         }
         latest_call = latest_call.max(operation.invoked_at);
     }
-    let taken: std::collections::HashSet<u32> = order.iter().copied().collect();
+    let taken: HashSet<u32> = order.iter().copied().collect();
     assert_eq!(taken.len(), order.len());
     for (at, entry) in prepared.entries.iter().enumerate() {
         assert!(!entry.operation.is_ok() || taken.contains(&(at as u32)));
@@ -247,7 +269,7 @@ fn compare(cases: u64, shape: Shape) {
                 vec![decide(Log::default(), &operations, true)],
             )
         } else {
-            let register = Register::default();
+            let register = Register::holding(shape.initial());
             let answers = vec![
                 decide(register.clone(), &operations, true),
                 decide(register.clone(), &operations, false),
@@ -272,6 +294,7 @@ fn compare(cases: u64, shape: Shape) {
 }
 
 const SMALL: Shape = Shape {
+    initial: None,
     operations: 7,
     processes: 3,
     values: Some(3),
@@ -355,6 +378,43 @@ fn the_search_agrees_with_the_definition_for_a_state_that_is_no_value() {
 }
 
 #[test]
+fn the_search_agrees_with_the_definition_where_the_first_value_is_written_again() {
+    let shape = Shape {
+        initial: Some(0),
+        ..SMALL
+    };
+    compare(1_500, shape);
+    compare(
+        1_500,
+        Shape {
+            values: Some(8),
+            ..shape
+        },
+    );
+}
+
+#[test]
+fn the_search_agrees_with_the_definition_where_most_is_a_cas_of_unknown_outcome() {
+    let shape = Shape {
+        operations: 12,
+        processes: 4,
+        cas: 50,
+        info: 50,
+        wrong: 20,
+        ..SMALL
+    };
+    compare(2_000, shape);
+    compare(
+        2_000,
+        Shape {
+            values: Some(2),
+            initial: Some(0),
+            ..shape
+        },
+    );
+}
+
+#[test]
 fn larger_histories_are_judged_alike_with_and_without_look_ahead() {
     for values in [None, Some(5)] {
         let shape = Shape {
@@ -404,4 +464,82 @@ fn a_limit_ends_the_search_and_says_how_far_it_came() {
     );
     assert!(matches!(found.answer, Answer::OutOf(_)));
     assert!(found.reached > 0 && (found.reached as usize) < prepared.order.len());
+}
+
+/// Writes that all overlap, then a read of what nobody wrote: every order must be tried, unless
+/// something is known of values.
+fn hard() -> History {
+    let key = Key::Int(0);
+    let mut events = Vec::new();
+    let mut record = |process: u64, phase: Phase, op: Op| {
+        let index = events.len() as u64;
+        events.push(Event {
+            index,
+            time: index,
+            process: ProcessId(process),
+            phase,
+            op,
+        });
+    };
+    let write = |process: u64| Op::Write {
+        key: key.clone(),
+        value: Value::Int(process as i64),
+    };
+    for process in 0..14 {
+        record(process, Phase::Invoke, write(process));
+    }
+    for process in 0..14 {
+        record(process, Phase::Ok(Ret::Done), write(process));
+    }
+    let read = Op::Read { key: key.clone() };
+    record(0, Phase::Invoke, read.clone());
+    record(0, Phase::Ok(Ret::Value(Value::Int(99))), read);
+    History {
+        events,
+        ..History::default()
+    }
+}
+
+#[test]
+fn a_budget_too_small_gives_unknown_with_the_reason() {
+    let history = hard();
+    let opaque = || Linearizable::new(Opaque(Register::default()), |_| true);
+    let roomy = Budget {
+        time: Duration::from_secs(600),
+        memory: 1 << 30,
+    };
+    assert_eq!(opaque().check(&history, roomy).valid, Validity::Invalid);
+    let hasty = opaque().check(
+        &history,
+        Budget {
+            time: Duration::ZERO,
+            ..roomy
+        },
+    );
+    assert_eq!(hasty.valid, Validity::Unknown);
+    assert!(hasty.reason.starts_with("time ran out"), "{}", hasty.reason);
+    let cramped = opaque().check(
+        &history,
+        Budget {
+            memory: 100 << 10,
+            ..roomy
+        },
+    );
+    assert_eq!(cramped.valid, Validity::Unknown);
+    assert!(
+        cramped
+            .reason
+            .starts_with("memory ran out with 1 of 1 objects"),
+        "{}",
+        cramped.reason
+    );
+    // What is known of values needs neither.
+    let cramped = Linearizable::cas_register().check(
+        &history,
+        Budget {
+            memory: 100 << 10,
+            ..roomy
+        },
+    );
+    assert_eq!(cramped.valid, Validity::Invalid);
 }
