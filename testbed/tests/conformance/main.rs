@@ -3,6 +3,7 @@
 //! entered by starting the program again; it also plays the parts of controllers and node programs.
 
 mod cases;
+mod figures;
 mod life;
 mod programs;
 mod suite;

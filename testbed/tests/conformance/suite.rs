@@ -1,6 +1,7 @@
 //! Runs test cases one after another, says how each ended, and counts.
 
 use crate::cases::{self, Outcome};
+use crate::figures;
 use std::path::Path;
 use std::sync::Arc;
 use testbed::Environment;
@@ -51,17 +52,18 @@ impl Suite {
     }
 }
 
-/// Every case of [`cases`], each in a fresh environment.
+/// Every case of [`cases`] and [`figures`], each in a fresh environment.
 pub fn cases(name: &str, folder: &Path, filters: &[&str]) -> Outcome {
     let mut suite = Suite::new(name, filters);
     macro_rules! each {
-        ($($case:ident),+ $(,)?) => {
+        ($room:ident: $($case:ident),+ $(,)?) => {
             $( suite.run(stringify!($case), || {
-                fresh(name, &folder.join(stringify!($case)), cases::$case)
+                fresh(name, &folder.join(stringify!($case)), $room::$case)
             }); )+
         };
     }
     each!(
+        cases:
         every_node_has_its_own_address_folder_and_name,
         a_process_is_stopped_continued_and_killed,
         a_program_that_is_missing_is_named_in_the_error,
@@ -74,10 +76,8 @@ pub fn cases(name: &str, folder: &Path, filters: &[&str]) -> Outcome {
         bulk_data_arrives_whole,
         a_node_in_namespaces_has_its_hostname_and_knows_the_others,
         teardown_leaves_no_process,
-        info_round_trip,
-        info_throughput,
-        info_bulk,
     );
+    each!(figures: info_round_trip, info_throughput, info_bulk);
     suite.end()
 }
 
