@@ -25,6 +25,7 @@ const REFRESH: Duration = Duration::from_millis(250);
 pub async fn run(
     prepared: &Prepared,
     folder: &Folder,
+    processes: Arc<nemesis::ProcessJournal>,
     marks: &mut Marks,
     progress: &Progress,
     interrupt: &Interrupt,
@@ -62,7 +63,7 @@ pub async fn run(
 
     // The load goes on for as long as there are faults, so that every recovery is watched under load.
     let (stop_load, mut load_stopped) = watch::channel(false);
-    let nemesis = nemesis(prepared, folder, clock, notes, active, interrupt);
+    let nemesis = nemesis(prepared, folder, processes, clock, notes, active, interrupt);
     let mut interrupted = interrupt.watch();
     let faults = async {
         let summary = nemesis.await;
@@ -252,6 +253,7 @@ impl ActiveFaults {
 async fn nemesis(
     prepared: &Prepared,
     folder: &Folder,
+    processes: Arc<nemesis::ProcessJournal>,
     clock: Clock,
     notes: mpsc::UnboundedSender<NemesisNote>,
     active: ActiveFaults,
@@ -264,7 +266,7 @@ async fn nemesis(
         env: environment.clone(),
         system: prepared.system.clone(),
         clock: nemesis::Clock::new(clock.instant(0)),
-        processes: Arc::new(nemesis::ProcessJournal::create(folder.path())?),
+        processes,
     };
     let journal = nemesis::FaultJournal::create(folder.path())?;
     let mut observer = Notes { notes, active };

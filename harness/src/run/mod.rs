@@ -17,6 +17,7 @@ use crate::progress::Progress;
 use judge::Judged;
 use prepare::Prepared;
 use results::Folder;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Limit for the cluster to come up and elect a leader.
@@ -43,9 +44,20 @@ pub async fn test(
             prepared.environment_name()
         ),
     );
-    let deployed = deploy(&prepared, &folder).await;
+    let processes = Arc::new(nemesis::ProcessJournal::create(folder.path())?);
+    let deployed = deploy(&prepared, &processes).await;
     let outcome = match deployed {
-        Ok(()) => load::run(&prepared, &folder, &mut stored.marks, progress, interrupt).await,
+        Ok(()) => {
+            load::run(
+                &prepared,
+                &folder,
+                processes,
+                &mut stored.marks,
+                progress,
+                interrupt,
+            )
+            .await
+        }
         Err(failure) => Err(failure),
     };
 
@@ -63,15 +75,14 @@ pub async fn test(
         .map_err(|error| Failure::harness(format!("judging ended abnormally: {error}")))?
 }
 
-async fn deploy(prepared: &Prepared, folder: &Folder) -> Result<()> {
+async fn deploy(prepared: &Prepared, processes: &nemesis::ProcessJournal) -> Result<()> {
     let Some(environment) = &prepared.environment else {
         return Ok(());
     };
-    let journal = nemesis::ProcessJournal::create(folder.path())?;
     prepared.system.setup(environment.clone()).await?;
     for node in environment.nodes() {
         let process = prepared.system.start(node.id()).await?;
-        journal.started(&process)?;
+        processes.started(&process)?;
     }
     Ok(prepared.system.ready(READY).await?)
 }

@@ -54,6 +54,12 @@ pub fn check(spec: Spec, binary: Option<PathBuf>) -> Result<Checked> {
             spec.system
         )));
     }
+    if kinds.contains(&Kind::PowerLoss) && !system.kill_loses_unsynced() {
+        return Err(Failure::usage(format!(
+            "nemesis: power-loss: a kill of {} loses nothing that it wrote; for strata add --set disk=power-loss",
+            spec.system
+        )));
+    }
     plan(&spec, &kinds, 0)?;
     Ok(Checked {
         spec,

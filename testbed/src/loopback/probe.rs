@@ -25,7 +25,8 @@ pub(super) struct Tokens {
 
 /// The standing connection of one directed pair.
 pub(super) struct Probe {
-    stream: AsyncMutex<TcpStream>,
+    route: SocketAddr,
+    stream: AsyncMutex<Option<TcpStream>>,
 }
 
 impl Tokens {
@@ -49,32 +50,47 @@ impl Tokens {
 
 impl Probe {
     pub async fn connect(route: SocketAddr) -> Result<Self> {
-        let stream = TcpStream::connect(route)
-            .await
-            .and_then(|stream| stream.set_nodelay(true).map(|()| stream))
-            .map_err(Error::io(format!("connect the probe to {route}")))?;
-        Ok(Self {
-            stream: AsyncMutex::new(stream),
-        })
+        let stream = AsyncMutex::new(Some(open(route).await?));
+        Ok(Self { route, stream })
     }
 
-    /// Whether a token sent now arrives within `limit`.
+    /// Whether a token sent now arrives within `limit`. A connection that was reset, as happens to one
+    /// that was held back for long, is opened anew.
     pub async fn send(&self, tokens: &Tokens, limit: Duration) -> Result<bool> {
         let (token, arrival) = tokens.issue();
-        let sent = self
-            .stream
-            .lock()
-            .await
-            .write_all(&token.to_be_bytes())
-            .await;
-        if let Err(source) = sent {
+        let sent = self.write(token).await;
+        if let Err(error) = sent {
             tokens.forget(token);
-            return Err(Error::io("send a probe")(source));
+            return Err(error);
         }
         let arrived = tokio::time::timeout(limit, arrival).await.is_ok();
+        if !arrived {
+            // If the link is open, the connection must have been lost on the way.
+            *self.stream.lock().await = None;
+        }
         tokens.forget(token);
         Ok(arrived)
     }
+
+    async fn write(&self, token: u64) -> Result<()> {
+        let mut stream = self.stream.lock().await;
+        if let Some(open) = stream.as_mut()
+            && open.write_all(&token.to_be_bytes()).await.is_ok()
+        {
+            return Ok(());
+        }
+        let mut anew = open(self.route).await?;
+        let sent = anew.write_all(&token.to_be_bytes()).await;
+        *stream = Some(anew);
+        sent.map_err(Error::io("send a probe"))
+    }
+}
+
+async fn open(route: SocketAddr) -> Result<TcpStream> {
+    let stream = TcpStream::connect(route).await;
+    stream
+        .and_then(|stream| stream.set_nodelay(true).map(|()| stream))
+        .map_err(Error::io(format!("connect the probe to {route}")))
 }
 
 /// Opens the sink of a node.
