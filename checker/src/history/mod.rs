@@ -119,7 +119,8 @@ pub struct Header {
     pub version: u32,
     /// Names of the workloads, joined by `+`.
     pub workload: String,
-    /// Name of the model that judges it, for example `cas-register`.
+    /// Names of the models that judge it, joined by `+`: `cas-register+ledger`; see
+    /// [`checkers_for`](crate::checkers_for).
     pub model: String,
 }
 

@@ -14,8 +14,8 @@
 //! was acknowledged before it was asked for, and must be no shorter than a read that ended before it
 //! began.
 //!
-//! A *final* read is one that was invoked after every append of the history. [`lists`] collects what
-//! happened to each list, [`judge`] compares, this file says it.
+//! A *final* read is one that was invoked after every append of the history. `lists` collects what
+//! happened to each list, `judge` compares, this file says it.
 
 mod judge;
 mod lists;

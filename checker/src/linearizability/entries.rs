@@ -14,6 +14,9 @@ use std::collections::HashMap;
 /// The deadline of an operation that need not take effect.
 pub const NEVER: u32 = u32::MAX;
 
+/// Entries that [`Entries::open`] may list: 1 GiB.
+const OPEN_MAX: usize = 1 << 28;
+
 /// An operation as the search sees it. Times are positions in the history.
 #[derive(Clone, Debug)]
 pub struct Entry<'a> {
@@ -48,8 +51,10 @@ pub struct Entries<'a, M> {
     pub optional_called: Vec<u32>,
     /// Bits that a mask needs.
     pub width: u32,
-    /// Why there can be no linearization, where that is plain without a search.
+    /// Whether it is plain without a search that there can be no linearization.
     pub impossible: bool,
+    /// Whether so many operations are open for so long that listing them takes too much memory.
+    pub too_wide: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -91,6 +96,7 @@ impl<'a, M: Model> Entries<'a, M> {
             optional_called: Vec::new(),
             width: 0,
             impossible: false,
+            too_wide: false,
         };
         prepared.collect(operations, end);
         if look_ahead && let Some(values) = prepared.number_values() {
@@ -198,6 +204,10 @@ impl<'a, M: Model> Entries<'a, M> {
                     self.width += 1;
                     self.width - 1
                 });
+            }
+            if self.open.len() + open.len() > OPEN_MAX {
+                self.too_wide = true;
+                return;
             }
             self.starts.push(position(self.open.len()));
             self.open.extend_from_slice(&open);

@@ -26,7 +26,7 @@ const TOLD_MAX: usize = 4;
 const SHOWN: usize = 12;
 
 impl<M: Model> Linearizable<M> {
-    pub(super) fn explain(&self, object: &Object<'_>, started: Instant, memory: usize) -> Verdict {
+    pub(super) fn explain(&self, object: &Object<'_>, memory: usize) -> Verdict {
         let limits = Limits {
             deadline: Instant::now() + TIME,
             memory,
@@ -77,7 +77,6 @@ impl<M: Model> Linearizable<M> {
             )
             .with("linearized", order.len())
             .with("linearized_last", prefix)
-            .with("explain_ms", started.elapsed().as_millis() as u64)
     }
 
     /// The first completion, in real time, up to which there is no linearization.

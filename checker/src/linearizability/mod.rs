@@ -1,8 +1,8 @@
 //! Linearizability: every operation seems to take effect at one moment between its invocation and its
 //! completion (Herlihy and Wing 1990).
 //!
-//! Objects are judged one by one. For each, [`entries`] prepares the operations, [`look_ahead`] uses
-//! what the whole history tells, [`search`] looks for an order, and [`explain`] says why there is none.
+//! Objects are judged one by one. For each, `entries` prepares the operations, `look_ahead` uses
+//! what the whole history tells, `search` looks for an order, and `explain` says why there is none.
 //! This file deals the objects out to threads, under the limits of the budget.
 
 mod entries;
@@ -191,7 +191,7 @@ impl<M: Model + 'static> Checker for Linearizable<M> {
             .map(|(object, _)| object)
             .collect();
         let verdict = if let Some(object) = refuted.first() {
-            self.explain(object, started, budget.memory).with(
+            self.explain(object, budget.memory).with(
                 "refuted",
                 refuted
                     .iter()

@@ -15,7 +15,8 @@
 //!   the rest changes nothing for the others.
 //! - *Equals in order.* Of open entries of one class only the one with the earliest deadline is tried:
 //!   if another came first, the two could change places.
-//! - *Fewer is better.* An optional entry that changes nothing is not tried. A configuration is not
+//! - *Fewer is better.* An optional entry that changes nothing is not tried (a write of the value that
+//!   is held does change something if unobserved writes wait to be overwritten). A configuration is not
 //!   tried if one that differs only in having used fewer optional entries was: whatever completes the
 //!   former completes the latter.
 //! - *A unique value does not come back* (rule 4 of [`look_ahead`](super::look_ahead)).
@@ -77,6 +78,13 @@ pub fn search<M: Model>(prepared: &Entries<'_, M>, limits: Limits) -> Found {
     if prepared.impossible {
         return Found {
             answer: Answer::NotLinearizable,
+            configurations: 0,
+            reached: 0,
+        };
+    }
+    if prepared.too_wide || prepared.memory() > limits.memory {
+        return Found {
+            answer: Answer::OutOf(Limit::Memory),
             configurations: 0,
             reached: 0,
         };
@@ -245,13 +253,23 @@ impl<'p, 'a, M: Model, const W: usize> Search<'p, 'a, M, W> {
             if let Some(state) = self
                 .states
                 .step(from.state, prepared.entries[entry as usize].class)
-                && state != from.state
+                && (state != from.state || self.takes_others(from, entry))
                 && self.may_leave(from, entry, state)
             {
                 return Some((entry, state));
             }
         }
         None
+    }
+
+    /// Whether a write would take waiting unobserved writes with it.
+    fn takes_others(&self, from: &Configuration<W>, entry: u32) -> bool {
+        let prepared = self.prepared;
+        self.is_blind_write(entry)
+            && prepared.open_at(from.rank).iter().any(|other| {
+                prepared.entries[*other as usize].unobserved
+                    && !from.done.contains(prepared.slots[*other as usize])
+            })
     }
 
     fn is_read(&self, entry: u32) -> bool {
