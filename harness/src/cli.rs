@@ -24,7 +24,7 @@ pub struct Cli {
 pub enum Command {
     /// Deploy a cluster, load it, break it, judge it, measure its recovery
     #[command(after_long_help = exit::HELP)]
-    Test(Test),
+    Test(Box<Test>),
     /// Judge and measure a recorded run again
     #[command(after_long_help = exit::HELP)]
     Analyze(Analyze),

@@ -9,6 +9,7 @@ pub mod commands;
 pub mod exit;
 pub mod interpreter;
 pub mod interrupt;
+pub mod log;
 pub mod progress;
 pub mod run;
 pub mod spec;

@@ -105,7 +105,7 @@ impl Writer {
 /// Reads and verifies an image of `meta`.
 pub fn read(disk: &dyn Disk, name: &str, meta: &SnapshotMeta) -> Result<Machine, CheckpointError> {
     let file = disk.open(name).map_err(|source| io_error(name, source))?;
-    let len = file.len().map_err(|source| io_error(name, source))?;
+    let len = file.length().map_err(|source| io_error(name, source))?;
     let mut reader = Reader {
         file,
         name,

@@ -42,7 +42,7 @@ impl Manifest {
             }
             Err(source) => return Err(io_error(NAME, source)),
         };
-        let mut bytes = vec![0; file.len().map_err(|source| io_error(NAME, source))? as usize];
+        let mut bytes = vec![0; file.length().map_err(|source| io_error(NAME, source))? as usize];
         file.read_at(0, &mut bytes)
             .map_err(|source| io_error(NAME, source))?;
         let corrupt = |what: &str| CheckpointError::Corrupt {

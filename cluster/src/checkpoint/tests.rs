@@ -139,7 +139,7 @@ fn any_flipped_bit_of_the_image_or_the_manifest_is_refused_by_name() {
     open(&disk).write(&meta(60), &machine(60), &[]).unwrap();
     let image = name(60);
     for file in [image.as_str(), "MANIFEST"] {
-        let len = disk.open(file).unwrap().len().unwrap();
+        let len = disk.open(file).unwrap().length().unwrap();
         for offset in 0..len {
             assert!(disk.corrupt(file, offset));
             let opened = Checkpoints::open(Arc::new(disk.clone()), 0)

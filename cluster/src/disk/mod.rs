@@ -30,7 +30,7 @@ pub trait Disk: Send + Sync {
 
 /// An open file.
 pub trait DiskFile: Send {
-    fn len(&self) -> io::Result<u64>;
+    fn length(&self) -> io::Result<u64>;
     /// Fills `buf` from `offset`; an error when the file ends before.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()>;
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()>;

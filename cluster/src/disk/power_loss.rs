@@ -42,7 +42,7 @@ impl PowerLossDisk {
         if let Some(content) = open.get(name).and_then(Weak::upgrade) {
             return Ok(Box::new(PowerLossFile(content)));
         }
-        let len = file.len()?;
+        let len = file.length()?;
         let content = Arc::new(Mutex::new(Content {
             file,
             pending: Vec::new(),
@@ -115,7 +115,7 @@ impl PowerLossFile {
 }
 
 impl DiskFile for PowerLossFile {
-    fn len(&self) -> io::Result<u64> {
+    fn length(&self) -> io::Result<u64> {
         self.with(|content| Ok(content.len))
     }
 
@@ -126,7 +126,7 @@ impl DiskFile for PowerLossFile {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             buf.fill(0);
-            let on_disk = content.file.len()?.clamp(offset, end) - offset;
+            let on_disk = content.file.length()?.clamp(offset, end) - offset;
             content.file.read_at(offset, &mut buf[..on_disk as usize])?;
             for (at, bytes) in &content.pending {
                 let (from, to) = ((*at).max(offset), (at + bytes.len() as u64).min(end));

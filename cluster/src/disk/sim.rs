@@ -252,7 +252,7 @@ impl SimFile {
 }
 
 impl DiskFile for SimFile {
-    fn len(&self) -> io::Result<u64> {
+    fn length(&self) -> io::Result<u64> {
         Ok(self.disk.state().files[self.inode].current.len() as u64)
     }
 
@@ -338,7 +338,7 @@ mod tests {
             let mut kept = [0; 4];
             file.read_at(0, &mut kept).unwrap();
             assert_eq!(&kept, b"kept");
-            lost += u32::from(file.len().unwrap() < 9);
+            lost += u32::from(file.length().unwrap() < 9);
         }
         assert!(
             (20..100).contains(&lost),

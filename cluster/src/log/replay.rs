@@ -46,7 +46,7 @@ pub fn replay(disk: &dyn Disk) -> Result<Replayed, LogError> {
     for (position, &number) in numbers.iter().enumerate() {
         let file = name(number);
         let opened = disk.open(&file).map_err(|source| failed(&file, source))?;
-        let mut bytes = vec![0; opened.len().map_err(|source| failed(&file, source))? as usize];
+        let mut bytes = vec![0; opened.length().map_err(|source| failed(&file, source))? as usize];
         opened
             .read_at(0, &mut bytes)
             .map_err(|source| failed(&file, source))?;

@@ -88,6 +88,7 @@ impl Raft {
             let bytes = entries.iter().map(|entry| entry.data.len()).sum();
             follower.sent(last, bytes);
             let commit = self.log.commit;
+            follower.told = commit.min(last);
             self.ready.send.push((
                 to,
                 Message::Append {
@@ -104,21 +105,36 @@ impl Raft {
         }
     }
 
-    /// Asks a follower whether it really has everything that was sent.
+    /// Asks a follower whether it really has everything that was sent, and tells it what is committed.
     fn send_empty(&mut self, to: ServerId) {
-        let Some(follower) = self.progress.get(&to) else {
+        let Some(follower) = self.progress.get_mut(&to) else {
             return;
         };
         let prev_index = follower.next - 1;
         if let Some(prev_term) = self.log.term(prev_index) {
+            let commit = self.log.commit;
+            follower.told = commit.min(prev_index);
             let append = Message::Append {
                 term: self.term,
                 prev_index,
                 prev_term,
                 entries: Vec::new(),
-                commit: self.log.commit,
+                commit,
             };
             self.ready.send.push((to, append));
+        }
+    }
+
+    /// Tells a follower at once of what it could apply: clients of its server wait for it. Nothing is sent
+    /// where entries, which tell the same, are about to be.
+    fn tell_commit(&mut self, to: ServerId) {
+        let news = self.progress.get(&to).is_some_and(|follower| {
+            matches!(follower.flow, Flow::Replicate { .. })
+                && follower.next > self.log.last()
+                && self.log.commit.min(follower.next - 1) > follower.told
+        });
+        if news {
+            self.send_empty(to);
         }
     }
 
@@ -155,6 +171,7 @@ impl Raft {
                     self.advance_commit()?;
                 }
                 self.send_entries(from);
+                self.tell_commit(from);
             }
             AppendResult::Conflict { at, last, term } => {
                 match follower.flow {
@@ -219,15 +236,8 @@ impl Raft {
         if index > self.log.commit && self.log.term(index) == Some(self.term) {
             self.commit_to(index);
             self.admit_waiting_reads();
-            // Followers learn of it with the next entries, or with a heartbeat at the latest: now, if idle.
             for peer in self.peers() {
-                let idle = self.progress.get(&peer).is_some_and(|follower| {
-                    matches!(follower.flow, Flow::Replicate { .. })
-                        && follower.next > self.log.last()
-                });
-                if idle {
-                    self.send_empty(peer);
-                }
+                self.tell_commit(peer);
             }
         } else {
             // Committed before, but durable here only now.

@@ -14,6 +14,8 @@ pub struct Progress {
     pub active: bool,
     /// The newest heartbeat round that it answered.
     pub round: u64,
+    /// The highest commit index that it was told of with entries, if that arrived.
+    pub told: Index,
 }
 
 /// How entries go to a follower.
@@ -46,6 +48,7 @@ impl Progress {
             flow: Flow::Probe { waiting: false },
             active: true,
             round: 0,
+            told: 0,
         }
     }
 

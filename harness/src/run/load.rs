@@ -287,8 +287,26 @@ struct Notes {
 }
 
 impl nemesis::Observer for Notes {
+    fn waiting(&mut self, why: &str) {
+        tracing::info!(why, "the next fault waits for the cluster");
+    }
+
+    fn unexpected_exit(&mut self, exit: &nemesis::UnexpectedExit) {
+        tracing::error!(node = %exit.node, pid = exit.pid, error = exit.error, "a server ended by itself");
+    }
+
     fn step(&mut self, record: &FaultRecord) {
         self.active.note(record);
+        tracing::info!(
+            fault = record.fault,
+            step = ?record.step,
+            kind = record.kind,
+            variant = record.variant,
+            targets = record.targets.join(","),
+            leader = record.leader.as_deref().unwrap_or("none"),
+            error = record.error.as_deref().unwrap_or(""),
+            "fault"
+        );
         let f = match record.step {
             Step::Intend => return,
             Step::Effective => record.kind.clone(),

@@ -61,6 +61,9 @@ pub async fn test(
         Err(failure) => Err(failure),
     };
 
+    if let Err(failure) = &outcome {
+        tracing::error!(%failure, "the run failed");
+    }
     progress.phase("collect", "logs");
     collect(&prepared, &folder);
     let torn_down = prepared.teardown().await;
