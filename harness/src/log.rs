@@ -17,7 +17,10 @@ pub fn to(path: &Path) -> io::Result<()> {
     *target() = Some(file);
     if first {
         // A second subscriber is impossible, and not needed.
-        let _ = tracing_subscriber::fmt().with_ansi(false).with_writer(|| Target).try_init();
+        let _ = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_writer(|| Target)
+            .try_init();
     }
     Ok(())
 }

@@ -170,7 +170,9 @@ impl Checkpoints {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(io_error(&file_name, source)),
         };
-        let total = file.length().map_err(|source| io_error(&file_name, source))?;
+        let total = file
+            .length()
+            .map_err(|source| io_error(&file_name, source))?;
         let mut data = vec![0; bytes.min(total.saturating_sub(offset)) as usize];
         file.read_at(offset, &mut data)
             .map_err(|source| io_error(&file_name, source))?;

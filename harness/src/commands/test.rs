@@ -64,8 +64,14 @@ async fn one(
     let spec = args.resolve()?;
     let folder = Folder::create(&args.store.runs, &spec.name, seed)?;
     let log = folder.log();
-    crate::log::to(&log).map_err(|error| Failure::harness(format!("{}: {error}", log.display())))?;
-    tracing::info!(seed, environment = choice.name, why = choice.why, "run begins");
+    crate::log::to(&log)
+        .map_err(|error| Failure::harness(format!("{}: {error}", log.display())))?;
+    tracing::info!(
+        seed,
+        environment = choice.name,
+        why = choice.why,
+        "run begins"
+    );
     progress.note(&format!("seed {seed}, run {}", folder.path().display()));
     let nodes = folder.path().join("nodes");
     let prepared = prepare::check(spec, args.binary.clone())?
