@@ -225,6 +225,9 @@ impl Replica {
             }
         }
         self.pump()?;
+        if self.ask_again()? {
+            self.pump()?;
+        }
         self.begin_checkpoint_if_due();
         self.begin_install_if_whole();
         Ok(std::mem::take(&mut self.effects))

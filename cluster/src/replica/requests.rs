@@ -1,17 +1,29 @@
 //! Clients' requests, from arrival to answer. Each is answered exactly once, by its deadline at the latest.
+//!
+//! What was asked of a leader is asked again when another one leads, and after [`ASK_AGAIN_MS`] without an answer:
+//! messages get lost and leaders die. A write that is proposed twice takes effect once, because the machine
+//! admits each origin's sequence once.
 
 use super::{Ack, Effect, Reads, Replica, Ticket, Waiting};
 use crate::api::{Answer, ApiError, KvOp, Request};
 use crate::machine::{Applied, Command, Origin};
 use crate::raft::{Impossible, Proposed};
-use crate::types::Index;
+use crate::types::{Index, ServerId, Term};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Limit of a request that names none, and of those that name more.
 pub const MAX_TIMEOUT_MS: u64 = 5_000;
 
+/// Without an answer for so long, a request is asked again.
+const ASK_AGAIN_MS: u64 = 1_000;
+
 #[derive(Default)]
 pub struct Requests {
+    /// Whom the requests under way were asked of.
+    asked: Option<(Term, ServerId)>,
+    /// When it was last looked for requests that took too long.
+    looked_ms: u64,
     sequence: u64,
     /// Writes by the sequence of their command.
     writes: Waiting,
@@ -24,8 +36,15 @@ pub struct Requests {
 pub struct Pending {
     ticket: Ticket,
     deadline_ms: u64,
-    /// The key, for reads.
-    key: String,
+    asked_ms: u64,
+    what: Asked,
+}
+
+enum Asked {
+    /// The key to read.
+    Read(String),
+    /// The encoded command.
+    Write(Arc<[u8]>),
 }
 
 impl Requests {
@@ -53,14 +72,13 @@ impl Replica {
                     self.answer_read(ticket, &key);
                 } else if self.raft.read(self.read_id(sequence)) {
                     let id = self.read_id(sequence);
-                    self.requests.reads.insert(
-                        id,
-                        Pending {
-                            ticket,
-                            deadline_ms,
-                            key,
-                        },
-                    );
+                    let pending = Pending {
+                        ticket,
+                        deadline_ms,
+                        asked_ms: self.now_ms,
+                        what: Asked::Read(key),
+                    };
+                    self.requests.reads.insert(id, pending);
                 } else {
                     self.refuse(ticket);
                 }
@@ -76,7 +94,8 @@ impl Replica {
                     session: request.session,
                     op,
                 };
-                let proposed = self.raft.propose(command.encode().into())?;
+                let data: Arc<[u8]> = command.encode().into();
+                let proposed = self.raft.propose(data.clone())?;
                 match proposed {
                     Proposed::NoLeader => self.refuse(ticket),
                     Proposed::Appended(index) if self.config.ack == Ack::Leader => {
@@ -87,7 +106,8 @@ impl Replica {
                         let pending = Pending {
                             ticket,
                             deadline_ms,
-                            key: String::new(),
+                            asked_ms: self.now_ms,
+                            what: Asked::Write(data),
                         };
                         self.requests.writes.insert(sequence, pending);
                     }
@@ -131,7 +151,9 @@ impl Replica {
                 return;
             }
             for pending in entry.remove() {
-                self.answer_read(pending.ticket, &pending.key);
+                if let Asked::Read(key) = &pending.what {
+                    self.answer_read(pending.ticket, key);
+                }
             }
         }
     }
@@ -174,6 +196,49 @@ impl Replica {
             let error = self.error("timeout", true, "no leader confirmed the read in time");
             self.answer(pending.ticket, Err(error));
         }
+    }
+
+    /// Asks again what a leader that is gone, or a lost message, may have left unanswered.
+    pub(super) fn ask_again(&mut self) -> Result<bool, Impossible> {
+        let Some(leader) = self.raft.leader() else {
+            return Ok(false);
+        };
+        let whom = Some((self.raft.term(), leader));
+        let changed = self.requests.asked != whom;
+        if !changed && self.now_ms < self.requests.looked_ms + ASK_AGAIN_MS / 10 {
+            return Ok(false);
+        }
+        self.requests.looked_ms = self.now_ms;
+        self.requests.asked = whom;
+        let now_ms = self.now_ms;
+        let waiting = self
+            .requests
+            .writes
+            .iter_mut()
+            .chain(self.requests.reads.iter_mut());
+        let mut due = Vec::new();
+        for (&id, pending) in waiting {
+            if changed || now_ms.saturating_sub(pending.asked_ms) >= ASK_AGAIN_MS {
+                pending.asked_ms = now_ms;
+                due.push(match &pending.what {
+                    Asked::Read(_) => (id, None),
+                    Asked::Write(data) => (id, Some(data.clone())),
+                });
+            }
+        }
+        let again = !due.is_empty();
+        for (id, write) in due {
+            match write {
+                // Whether it reaches the leader shows in the answer, or in the next turn here.
+                Some(data) => {
+                    self.raft.propose(data)?;
+                }
+                None => {
+                    self.raft.read(id);
+                }
+            }
+        }
+        Ok(again)
     }
 
     fn refuse(&mut self, ticket: Ticket) {
