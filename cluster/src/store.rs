@@ -1,6 +1,6 @@
 //! A data folder: the log and the checkpoints, and how a server comes back from them.
 //!
-//! Restart = newest checkpoint + the log after it. [`recover`] puts the two together and refuses what does not
+//! Restart = newest checkpoint + the log after it. [`Opened::load`] puts the two together and refuses what does not
 //! fit; afterwards log and checkpoints go to the threads that write them.
 
 use crate::checkpoint::{CheckpointError, Checkpoints};

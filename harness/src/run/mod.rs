@@ -1,4 +1,4 @@
-//! A run, from a spec to a judged folder. [`test`] reads as its phases.
+//! A run, from a spec to a judged folder. [`test()`] reads as its phases.
 //!
 //! The folder is written as the run goes on, so whatever happens, what was recorded before it can be
 //! judged later with `shakedown analyze`.
