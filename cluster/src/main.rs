@@ -34,7 +34,7 @@ enum Command {
 
 #[derive(Args)]
 struct Serve {
-    /// Number of this server, 1 and up; its name is n<ID>
+    /// Number of this server, 1 and up; its name is n1, n2, ...
     #[arg(long)]
     id: u64,
     /// Data folder; made if missing
