@@ -14,9 +14,11 @@ pub mod workload;
 use crate::exit::{Failure, Result};
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
+use anyhow::Context;
 use judge::Judged;
 use prepare::Prepared;
 use results::Folder;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -90,20 +92,24 @@ async fn deploy(prepared: &Prepared, processes: &nemesis::ProcessJournal) -> Res
     Ok(prepared.system.ready(READY).await?)
 }
 
-/// Copies the servers' logs into the run folder. A log that is missing is worth a line, not a failure.
+/// Copies the servers' logs into the run folder, unless they were written there. A log that is missing is worth
+/// a line, not a failure.
 fn collect(prepared: &Prepared, folder: &Folder) {
     for node in prepared.nodes() {
         for file in prepared.system.log_files(&node) {
-            let Some(name) = file.file_name() else {
-                continue;
-            };
-            let copied = folder
-                .node(node.as_str())
-                .map_err(anyhow::Error::from)
-                .and_then(|dir| Ok(std::fs::copy(&file, dir.join(name))?));
-            if let Err(error) = copied {
+            if let Err(error) = keep(&file, folder, node.as_str()) {
                 tracing::warn!("{node}: {}: not kept: {error:#}", file.display());
             }
         }
     }
+}
+
+fn keep(file: &Path, folder: &Folder, node: &str) -> anyhow::Result<()> {
+    let name = file.file_name().context("it has no name")?;
+    let kept = folder.node(node)?.join(name);
+    // Copying a file onto itself would empty it.
+    if kept.canonicalize().ok() != Some(file.canonicalize()?) {
+        std::fs::copy(file, kept)?;
+    }
+    Ok(())
 }

@@ -46,6 +46,7 @@ fn a_short_run_with_every_kind_of_fault_is_valid_and_leaves_its_files() {
         "report.html",
         "junit.xml",
         "shakedown.log",
+        "nodes/n1/strata.log",
     ] {
         assert!(run.join(file).metadata().unwrap().len() > 0, "{file}");
     }
