@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// back after that is a new one, and its repeated request would be applied again.
 pub const MAX_SESSIONS: usize = 10_000;
 /// How far apart commands of one origin may overtake each other.
-const ORIGIN_WINDOW: u64 = 65_536;
+const ORIGIN_WINDOW: u64 = 16_384;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sessions {

@@ -24,7 +24,10 @@ pub struct Requests {
     asked: Option<(Term, ServerId)>,
     /// When it was last looked for requests that took too long.
     looked_ms: u64,
-    sequence: u64,
+    /// Of the last write and the last read. Writes count for themselves, without gaps where possible: the machine
+    /// remembers what is missing in an origin's sequence.
+    last_write: u64,
+    last_read: u64,
     /// Writes by the sequence of their command.
     writes: Waiting,
     /// Reads by id, until the leader names an index.
@@ -64,14 +67,15 @@ impl Replica {
             .unwrap_or(MAX_TIMEOUT_MS)
             .min(MAX_TIMEOUT_MS);
         let deadline_ms = self.now_ms + timeout_ms;
-        self.requests.sequence += 1;
-        let sequence = self.requests.sequence;
         match request.op {
             KvOp::Get { key } => {
                 if request.stale || self.config.reads == Reads::Local {
                     self.answer_read(ticket, &key);
-                } else if self.raft.read(self.read_id(sequence)) {
-                    let id = self.read_id(sequence);
+                    return Ok(());
+                }
+                self.requests.last_read += 1;
+                let id = self.read_id(self.requests.last_read);
+                if self.raft.read(id) {
                     let pending = Pending {
                         ticket,
                         deadline_ms,
@@ -84,6 +88,7 @@ impl Replica {
                 }
             }
             op => {
+                let sequence = self.requests.last_write + 1;
                 let origin = Origin {
                     server: self.raft.id(),
                     boot: self.boot,
@@ -99,10 +104,12 @@ impl Replica {
                 match proposed {
                     Proposed::NoLeader => self.refuse(ticket),
                     Proposed::Appended(index) if self.config.ack == Ack::Leader => {
+                        self.requests.last_write = sequence;
                         let foreseen = self.machine.foresee(index, &command.op);
                         self.answer(ticket, result(&foreseen));
                     }
                     Proposed::Appended(_) | Proposed::Forwarded => {
+                        self.requests.last_write = sequence;
                         let pending = Pending {
                             ticket,
                             deadline_ms,
