@@ -46,6 +46,8 @@ pub struct Run {
     pub machine: Vec<(String, String)>,
     /// What the run could have exercised and did not, one sentence each.
     pub not_exercised: Vec<String>,
+    /// What went otherwise than planned, one sentence each.
+    pub remarks: Vec<String>,
     /// Names of the checkers that were to judge the run.
     pub expected_checks: Vec<String>,
     /// How many faults the schedule was to inject; 0: a run without faults.

@@ -18,10 +18,13 @@ use workloads::generator::{Stagger, TimeLimit};
 
 /// Bound of the final reads: each is tried again until it succeeds.
 const FINALE: Duration = Duration::from_secs(60);
+/// Limit for the cluster to be whole again after everything was healed.
+const RETURN: Duration = Duration::from_secs(30);
 /// How often the progress line is made new.
 const REFRESH: Duration = Duration::from_millis(250);
 
-/// Loads the deployed cluster, breaks it, heals it and reads what is left. Everything is on disk when it returns.
+/// Loads the deployed cluster, breaks it, heals it and reads what is left. Everything is on disk when it returns;
+/// what it returns are remarks on what went otherwise than planned.
 pub async fn run(
     prepared: &Prepared,
     folder: &Folder,
@@ -29,7 +32,7 @@ pub async fn run(
     marks: &mut Marks,
     progress: &Progress,
     interrupt: &Interrupt,
-) -> Result<()> {
+) -> Result<Vec<String>> {
     let spec = &prepared.spec;
     let clock = Clock::start();
     let (notes, nemesis_notes) = mpsc::unbounded_channel();
@@ -61,17 +64,27 @@ pub async fn run(
         prepared.plan.faults.len() as u32,
     ));
 
-    // The load goes on for as long as there are faults, so that every recovery is watched under load.
+    // The load goes on for as long as there are faults, so that every recovery is watched under load; and the
+    // faults end when the user says so, or when nothing can be recorded any more.
     let (stop_load, mut load_stopped) = watch::channel(false);
-    let nemesis = nemesis(prepared, folder, processes, clock, notes, active, interrupt);
-    let mut interrupted = interrupt.watch();
+    let (stop_faults, faults_stopped) = watch::channel(false);
+    let interrupted = tokio::spawn(pass_on(interrupt.watch(), stop_faults.clone()));
+    let nemesis = nemesis(
+        prepared,
+        folder,
+        processes,
+        clock,
+        notes,
+        active,
+        faults_stopped.clone(),
+    );
     let faults = async {
         let summary = nemesis.await;
         // A run whose plan ends early, or that has none, lasts as long as it was asked to.
-        let end = clock.instant(spec.time.nanos());
+        let mut stopped = faults_stopped;
         tokio::select! {
-            () = tokio::time::sleep_until(end) => {}
-            _ = interrupted.wait_for(|happened| *happened) => {}
+            () = tokio::time::sleep_until(clock.instant(spec.time.nanos())) => {}
+            _ = stopped.wait_for(|stop| *stop) => {}
         }
         stop_load.send_replace(true);
         summary
@@ -85,10 +98,17 @@ pub async fn run(
     );
     // The schedule may overrun its time when faults take longer; not without end, though.
     let mut generator = TimeLimit::new(spec.time.0 * 4 + Duration::from_secs(60), Box::new(paced));
-    let (loaded, summary) = tokio::join!(
-        interpreter.run(&mut generator, &mut recorder, &mut load_stopped),
-        faults
-    );
+    let load = async {
+        let loaded = interpreter
+            .run(&mut generator, &mut recorder, &mut load_stopped)
+            .await;
+        if loaded.is_err() {
+            stop_faults.send_replace(true);
+        }
+        loaded
+    };
+    let (loaded, summary) = tokio::join!(load, faults);
+    interrupted.abort();
     shown.abort();
     marks.load_end = clock.now();
     marks.all_healed = clock.now();
@@ -96,8 +116,14 @@ pub async fn run(
     loaded?;
 
     progress.phase("quiet", &format!("{} without faults", spec.quiet));
-    if let Some(_environment) = &prepared.environment {
-        prepared.system.ready(Duration::from_secs(30)).await?;
+    let mut remarks = remarks(&summary);
+    if prepared.environment.is_some()
+        && let Err(error) = prepared.system.ready(RETURN).await
+    {
+        // The store's failure, not ours: what clients see from now on is part of the evidence.
+        remarks.push(format!(
+            "the cluster was not whole {RETURN:?} after healing: {error}"
+        ));
     }
     if !interrupt.happened() {
         tokio::time::sleep(spec.quiet.0).await;
@@ -119,19 +145,30 @@ pub async fn run(
     marks.end = clock.now();
     recorder.finish()?;
 
-    for exit in &summary.unexpected_exits {
-        progress.note(&format!(
-            "{} ended without our doing: {}",
-            exit.node, exit.error
-        ));
+    for remark in &remarks {
+        progress.note(remark);
     }
-    match (&summary.aborted, summary.unhealed.as_slice()) {
-        (Some(why), _) => Err(Failure::harness(why)),
-        (None, []) => Ok(()),
-        (None, unhealed) => Err(Failure::harness(format!(
-            "not healed: {}",
-            unhealed.join("; ")
-        ))),
+    match summary.aborted {
+        Some(why) => Err(Failure::harness(why)),
+        None => Ok(remarks),
+    }
+}
+
+/// What went otherwise than planned, one sentence each.
+fn remarks(summary: &nemesis::Summary) -> Vec<String> {
+    let exits = summary.unexpected_exits.iter();
+    let exits = exits.map(|exit| format!("{} ended without our doing: {}", exit.node, exit.error));
+    let unhealed = summary
+        .unhealed
+        .iter()
+        .map(|what| format!("not healed: {what}"));
+    exits.chain(unhealed).collect()
+}
+
+/// Says `stop` when the user interrupts the run.
+async fn pass_on(mut interrupted: watch::Receiver<bool>, stop: watch::Sender<bool>) {
+    if interrupted.wait_for(|happened| *happened).await.is_ok() {
+        stop.send_replace(true);
     }
 }
 
@@ -257,7 +294,7 @@ async fn nemesis(
     clock: Clock,
     notes: mpsc::UnboundedSender<NemesisNote>,
     active: ActiveFaults,
-    interrupt: &Interrupt,
+    stop: watch::Receiver<bool>,
 ) -> Result<nemesis::Summary> {
     let Some(environment) = &prepared.environment else {
         return Ok(nemesis::Summary::default());
@@ -270,14 +307,7 @@ async fn nemesis(
     };
     let journal = nemesis::FaultJournal::create(folder.path())?;
     let mut observer = Notes { notes, active };
-    Ok(nemesis::run(
-        &prepared.plan,
-        &context,
-        &journal,
-        interrupt.watch(),
-        &mut observer,
-    )
-    .await)
+    Ok(nemesis::run(&prepared.plan, &context, &journal, stop, &mut observer).await)
 }
 
 /// Carries the nemesis's steps into the history and the progress line.

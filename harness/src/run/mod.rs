@@ -69,6 +69,7 @@ pub async fn test(
     progress.phase("collect", "logs");
     collect(&prepared, &folder);
     let torn_down = prepared.teardown().await;
+    let outcome = outcome.map(|remarks| stored.run.remarks = remarks);
     folder.write_spec(&stored.yaml()?)?;
     outcome?;
     torn_down?;

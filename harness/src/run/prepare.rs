@@ -183,6 +183,7 @@ impl Prepared {
             ),
             machine: machine::facts(),
             not_exercised: Vec::new(),
+            remarks: Vec::new(),
             expected_checks,
             faults_asked: self.plan.faults.len() as u32,
             operations_floor: spec.min_ops,

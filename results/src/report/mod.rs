@@ -78,6 +78,7 @@ fn head(results: &Results) -> Markup {
                 h1 { (results.system) " under " (listed(&results.nemesis)) }
             }
             p.reason { (results.reason) }
+            @for remark in &results.run.remarks { p.reason { (remark) } }
             dl.facts {
                 (fact("workload", html! { (results.workload) }))
                 (fact("nodes", html! { (run.nodes.len()) " on " (run.environment) }))

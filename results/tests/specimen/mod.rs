@@ -185,6 +185,7 @@ fn run() -> Run {
             pair("memory", "7.8 GiB"),
             pair("file system", "ext4"),
         ],
+        remarks: Vec::new(),
         not_exercised: vec![
             "Clocks: no fault moved a node's clock.".into(),
             "Disks: no write was torn, delayed or refused.".into(),
