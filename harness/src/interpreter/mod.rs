@@ -264,3 +264,6 @@ impl Interpreter {
 fn far_future() -> tokio::time::Instant {
     tokio::time::Instant::now() + Duration::from_secs(86_400)
 }
+
+#[cfg(test)]
+mod tests;
