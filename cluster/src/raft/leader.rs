@@ -185,6 +185,11 @@ impl Raft {
                 let agree = self
                     .log
                     .last_not_after(last.min(at.saturating_sub(1)), term);
+                if at <= follower.matched {
+                    // It lost what it had acknowledged, which only a sync policy other than `always` allows.
+                    // Counting less is safe; insisting would ask it the same for ever.
+                    follower.matched = follower.matched.min(agree);
+                }
                 follower.probe();
                 follower.next = (agree + 1).max(follower.matched + 1);
                 self.send_entries(from);
