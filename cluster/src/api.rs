@@ -83,7 +83,7 @@ pub struct ApiError {
 pub struct Status {
     /// `n1`, `n2`, ...
     pub name: String,
-    /// `leader`, `follower`, `pre-candidate` or `candidate`.
+    /// `leader`, `follower`, `learner`, `pre-candidate` or `candidate`.
     pub role: String,
     pub term: u64,
     pub leader: Option<String>,
@@ -94,7 +94,10 @@ pub struct Status {
     pub checkpoint: CheckpointStatus,
     pub install: InstallStatus,
     pub recovery: RecoveryStatus,
+    pub members: MembersStatus,
     pub keys: u64,
+    /// Bytes of keys and values.
+    pub bytes: u64,
     pub uptime_ms: u64,
     /// `open`, `load`, `replay`, `join` or `serving`.
     pub phase: String,
@@ -109,6 +112,28 @@ pub struct CheckpointStatus {
     /// Checkpoints written since the server started.
     pub written: u64,
     pub last_duration_ms: f64,
+    /// The files to restart from, oldest first: `full 1000`, `L1 1000..1600`, ...
+    pub chain: Vec<String>,
+    /// Bytes of all files of the chain.
+    pub chain_bytes: u64,
+    /// Bytes of checkpoints written since the server started, and of the pages that had changed between them.
+    pub bytes_written: u64,
+    pub bytes_changed: u64,
+    /// Checkpoints that were put off because they would have cost more than they saved.
+    pub deferred: u64,
+    /// How long the last capture stopped the machine.
+    pub last_pause_us: f64,
+    pub longest_pause_us: f64,
+}
+
+/// Who belongs to the cluster, by name.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MembersStatus {
+    pub voters: Vec<String>,
+    /// Those who voted before a change that is under way.
+    pub outgoing: Vec<String>,
+    pub learners: Vec<String>,
 }
 
 /// Images received by InstallSnapshot.
@@ -120,7 +145,17 @@ pub struct InstallStatus {
     /// Since the data folder was made.
     pub installed_total: u64,
     pub bytes_received: u64,
+    /// Of `installed`: those that brought only what had changed.
+    pub installed_delta: u64,
+    /// Of the last image installed: bytes that travelled, and bytes that the whole state would have taken.
+    pub last_bytes: u64,
+    pub last_full_bytes: u64,
+    /// Index that the last one was based on; 0: it was a full one.
+    pub last_base: u64,
     pub sent: u64,
+    pub bytes_sent: u64,
+    /// Bytes that were sent a second time, after a break.
+    pub bytes_resent: u64,
 }
 
 /// How the last start went.

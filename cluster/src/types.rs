@@ -1,7 +1,7 @@
 //! The words that consensus, storage and the machine share.
 
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -20,6 +20,8 @@ pub enum EntryKind {
     Noop,
     /// An encoded [`crate::machine::Command`].
     Command,
+    /// An encoded [`Membership`].
+    Config,
 }
 
 /// One entry of the replicated log.
@@ -45,7 +47,31 @@ pub struct SnapshotMeta {
     pub index: Index,
     pub term: Term,
     /// The members as of `index`.
-    pub members: BTreeSet<ServerId>,
+    pub members: Membership,
+}
+
+/// Who belongs to the cluster (Raft thesis, chapter 4).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Membership {
+    /// Those who vote.
+    pub voters: BTreeSet<ServerId>,
+    /// While a change is under way (joint consensus): those who voted before it; a decision needs a majority
+    /// of both. Empty otherwise.
+    pub outgoing: BTreeSet<ServerId>,
+    /// Those who receive everything and decide nothing.
+    pub learners: BTreeSet<ServerId>,
+    /// Where the servers hear each other, for those that joined later than their configuration was written.
+    pub addresses: BTreeMap<ServerId, String>,
+}
+
+impl Membership {
+    /// A cluster of voters only.
+    pub fn of(voters: impl IntoIterator<Item = ServerId>) -> Self {
+        Self {
+            voters: voters.into_iter().collect(),
+            ..Self::default()
+        }
+    }
 }
 
 impl fmt::Display for ServerId {

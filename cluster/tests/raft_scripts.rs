@@ -10,7 +10,7 @@
 //! difference before you keep it.
 
 use cluster::raft::{AppendResult, ChunkResult, Config, Message, Raft, Restored, Role};
-use cluster::types::{EntryKind, Index, ServerId, SnapshotMeta};
+use cluster::types::{EntryKind, Index, Membership, ServerId, SnapshotMeta};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write;
 use std::path::Path;
@@ -86,7 +86,7 @@ impl Stage {
                 let index = index.parse().unwrap();
                 self.act(id(server), |raft| {
                     let term = raft.term_at(index).expect("an entry that is kept");
-                    let members = raft.members().clone();
+                    let members = Membership::of(raft.members().iter().copied());
                     raft.checkpointed(
                         SnapshotMeta {
                             index,
@@ -139,6 +139,7 @@ impl Stage {
             for entry in &ready.apply {
                 let text = match entry.kind {
                     EntryKind::Noop => "(noop)".to_owned(),
+                    EntryKind::Config => "(config)".to_owned(),
                     EntryKind::Command => String::from_utf8_lossy(&entry.data).into_owned(),
                 };
                 writeln!(self.out, "{id} applies {} {text}", entry.index).unwrap();

@@ -77,6 +77,7 @@ impl Record {
                 let kind = match entry.kind {
                     EntryKind::Noop => 1,
                     EntryKind::Command => 2,
+                    EntryKind::Config => 6,
                 };
                 (kind, entry.term, entry.index, &entry.data)
             }
@@ -106,7 +107,7 @@ impl Record {
             |at: usize| u64::from_le_bytes(head[at..at + 8].try_into().expect("eight bytes"));
         let payload_len = u32::from_le_bytes(head[..4].try_into().ok()?) as usize;
         let (kind, term, index, synced) = (head[8], number(9), number(17), number(33));
-        if payload_len > MAX_PAYLOAD || !(1..=5).contains(&kind) {
+        if payload_len > MAX_PAYLOAD || !(1..=6).contains(&kind) {
             return None;
         }
         let whole = bytes.get(..RECORD_LEN + payload_len)?;
@@ -135,6 +136,7 @@ impl Record {
                     commit: index,
                 })
             }
+            6 => entry(EntryKind::Config),
             4 => Record::Mark { index, term },
             _ => Record::Base { index, term },
         };

@@ -248,7 +248,7 @@ impl Replica {
         for entry in ready.apply {
             self.images.count(entry.data.len() as u64);
             match entry.kind {
-                EntryKind::Noop => self.machine.skip(entry.index),
+                EntryKind::Noop | EntryKind::Config => self.machine.skip(entry.index),
                 EntryKind::Command => {
                     let command = Command::decode(&entry.data)
                         .map_err(|error| Impossible(format!("entry {}: {error}", entry.index)))?;
