@@ -1,7 +1,9 @@
 //! The `strata` command.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use cluster::replica::{Ack, Reads, Trigger};
+use cluster::checkpoint::Keep;
+use cluster::checkpoint::chain::Mode;
+use cluster::replica::{Ack, CaptureBy, Reads, Retention, Trigger};
 use cluster::server::{self, Config, config};
 use cluster::types::ServerId;
 use std::net::SocketAddr;
@@ -61,9 +63,31 @@ struct Serve {
     /// Checkpoint after so much time, for example 30s
     #[arg(long, value_parser = config::duration)]
     checkpoint_seconds: Option<Duration>,
-    /// Entries kept before a checkpoint for followers slightly behind
-    #[arg(long, default_value_t = 500)]
-    trailing: u64,
+    /// What checkpoints are made of: increments on three levels, increments until the chain is full, or all of it
+    #[arg(long, value_enum, default_value = "levels")]
+    checkpoint_mode: ModeArg,
+    /// How the state is held while it is written: a reference to all of it, references to the changed pages, or by
+    /// stopping until it is written (for comparison)
+    #[arg(long, value_enum, default_value = "cow")]
+    capture: CaptureArg,
+    /// Restore points kept: the last so many
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    keep_checkpoints: u64,
+    /// ... and the newest of each of the last so many hours
+    #[arg(long, default_value_t = 0)]
+    keep_hourly: u64,
+    /// ... and of each of the last so many days
+    #[arg(long, default_value_t = 0)]
+    keep_daily: u64,
+    /// What of the log before a checkpoint stays: discard, trailing=N entries, keep-for-followers=SIZE
+    #[arg(long, value_parser = config::retention, default_value = "trailing=500")]
+    log_retention: Retention,
+    /// What becomes of log segments that are not needed any more: `archive` keeps them for `strata restore`
+    #[arg(long, value_enum, default_value = "remove")]
+    log_archive: ArchiveArg,
+    /// A leader takes no more writes when so much of the log is not in a checkpoint
+    #[arg(long, value_parser = config::size, default_value = "1GiB")]
+    log_limit: u64,
     /// Between two heartbeats of a leader
     #[arg(long, value_parser = config::duration, default_value = "50ms")]
     heartbeat: Duration,
@@ -85,6 +109,21 @@ struct Serve {
     /// Images travel in pieces of this size
     #[arg(long, value_parser = config::size, default_value = "256KiB")]
     chunk_bytes: u64,
+    /// Bytes of an image under way to one follower
+    #[arg(long, value_parser = config::size, default_value = "4MiB")]
+    transfer_window: u64,
+    /// Bytes of images per second, to all followers together; no limit unless given
+    #[arg(long, value_parser = config::size)]
+    transfer_rate: Option<u64>,
+    /// `delta` sends what changed since the follower's checkpoint, `full` everything
+    #[arg(long, value_enum, default_value = "delta")]
+    transfer_mode: TransferArg,
+    /// Bytes of the log that are kept while an image travels
+    #[arg(long, value_parser = config::size, default_value = "256MiB")]
+    transfer_pin: u64,
+    /// Threads that load checkpoints and decode the log at a start; 0: one per core, at most 4
+    #[arg(long, default_value_t = 0)]
+    threads: usize,
     /// Stop when standard input ends: a server that must not outlive its parent
     #[arg(long)]
     exit_with_stdin: bool,
@@ -100,6 +139,32 @@ enum ReadsArg {
 enum AckArg {
     Quorum,
     Leader,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ModeArg {
+    Full,
+    Incremental,
+    Levels,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum CaptureArg {
+    Cow,
+    DirtyFlush,
+    Stop,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ArchiveArg {
+    Remove,
+    Archive,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum TransferArg {
+    Delta,
+    Full,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -139,7 +204,24 @@ impl Serve {
                 bytes: self.checkpoint_bytes,
                 millis: self.checkpoint_seconds.map(|span| span.as_millis() as u64),
             },
-            trailing: self.trailing,
+            mode: match self.checkpoint_mode {
+                ModeArg::Full => Mode::Full,
+                ModeArg::Incremental => Mode::Incremental,
+                ModeArg::Levels => Mode::Levels,
+            },
+            capture: match self.capture {
+                CaptureArg::Cow => CaptureBy::Cow,
+                CaptureArg::DirtyFlush => CaptureBy::DirtyFlush,
+                CaptureArg::Stop => CaptureBy::Stop,
+            },
+            keep: Keep {
+                last: self.keep_checkpoints as usize,
+                hourly: self.keep_hourly as usize,
+                daily: self.keep_daily as usize,
+            },
+            retention: self.log_retention,
+            archive: self.log_archive == ArchiveArg::Archive,
+            backlog_bytes: self.log_limit,
             heartbeat: self.heartbeat,
             election_timeout: self.election_timeout,
             reads: match self.reads {
@@ -155,7 +237,17 @@ impl Serve {
                 DiskArg::PowerLoss => config::DiskKind::PowerLoss,
             },
             segment_bytes: self.segment_bytes,
-            chunk_bytes: self.chunk_bytes,
+            transfer: config::TransferLimits {
+                chunk_bytes: self.chunk_bytes,
+                window_bytes: self.transfer_window,
+                bytes_per_s: self.transfer_rate,
+                delta: self.transfer_mode == TransferArg::Delta,
+                pinned_bytes: self.transfer_pin,
+            },
+            threads: match self.threads {
+                0 => std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4)),
+                threads => threads,
+            },
             exit_with_stdin: self.exit_with_stdin,
         })
     }

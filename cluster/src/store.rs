@@ -3,12 +3,11 @@
 //! Restart = newest checkpoint + the log after it. [`Opened::load`] puts the two together and refuses what does not
 //! fit; afterwards log and checkpoints go to the threads that write them.
 
-use crate::checkpoint::{CheckpointError, Checkpoints};
+use crate::checkpoint::{CheckpointError, Checkpoints, Loaded, Policy};
 use crate::disk::Disk;
 use crate::log::{DeltaLog, LogError, Replayed};
-use crate::machine::Machine;
 use crate::raft::Restored;
-use crate::types::SnapshotMeta;
+use crate::types::{Lineage, SnapshotMeta};
 use std::sync::Arc;
 
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +26,7 @@ pub enum StoreError {
 /// A data folder after a restart.
 pub struct Recovered {
     pub restored: Restored,
-    pub machine: Machine,
+    pub loaded: Loaded,
     /// Number of this start.
     pub boot: u64,
     pub torn_bytes: u64,
@@ -47,8 +46,9 @@ pub fn open(
     disk: Arc<dyn Disk>,
     segment_bytes: u64,
     least_boot: u64,
+    policy: Policy,
 ) -> Result<Opened, StoreError> {
-    let checkpoints = Checkpoints::open(disk.clone(), least_boot)?;
+    let checkpoints = Checkpoints::open(disk.clone(), least_boot, policy)?;
     let (log, replayed) = DeltaLog::open(disk, segment_bytes)?;
     Ok(Opened {
         log,
@@ -58,23 +58,19 @@ pub fn open(
 }
 
 impl Opened {
-    /// Loads the checkpoint and fits the log to it.
-    pub fn load(self) -> Result<Recovered, StoreError> {
+    /// Loads the checkpoint, on so many threads, and fits the log to it.
+    pub fn load(self, threads: usize) -> Result<Recovered, StoreError> {
         let Opened {
             mut log,
             replayed,
             checkpoints,
         } = self;
-        let machine = checkpoints.load()?;
-        let snapshot = checkpoints
-            .manifest()
-            .image
-            .as_ref()
-            .map(|image| image.meta.clone())
-            .unwrap_or_default();
+        let loaded = checkpoints.load(threads)?;
+        let snapshot = checkpoints.newest();
         let torn_bytes = replayed.torn_bytes;
         let found = (replayed.base, replayed.entries.len());
-        let restored = fit(snapshot, replayed)?;
+        let lineage = checkpoints.manifest().lineage;
+        let restored = fit(lineage, snapshot, replayed)?;
         if found != (restored.base, restored.entries.len()) {
             // What the log lacks of the checkpoint's history is marked in it before anything follows.
             log.append(Some(restored.base), &[], None, 0)?;
@@ -83,7 +79,7 @@ impl Opened {
         let boot = checkpoints.manifest().boot;
         Ok(Recovered {
             restored,
-            machine,
+            loaded,
             boot,
             torn_bytes,
             log,
@@ -93,7 +89,11 @@ impl Opened {
 }
 
 /// Keeps of the log what belongs to the checkpoint's history.
-fn fit(snapshot: SnapshotMeta, replayed: Replayed) -> Result<Restored, StoreError> {
+fn fit(
+    lineage: Lineage,
+    snapshot: SnapshotMeta,
+    replayed: Replayed,
+) -> Result<Restored, StoreError> {
     let Replayed {
         hard_state,
         base,
@@ -104,6 +104,7 @@ fn fit(snapshot: SnapshotMeta, replayed: Replayed) -> Result<Restored, StoreErro
     let last = base.0 + entries.len() as u64;
     let anew = |hard_state| Restored {
         hard_state,
+        lineage,
         snapshot: snapshot.clone(),
         base: (index, term),
         entries: Vec::new(),
@@ -129,6 +130,7 @@ fn fit(snapshot: SnapshotMeta, replayed: Replayed) -> Result<Restored, StoreErro
     let base = if base.0 == index { (index, term) } else { base };
     Ok(Restored {
         hard_state,
+        lineage,
         snapshot,
         base,
         entries,

@@ -9,8 +9,10 @@
 //! `STRATA_SCRIPTS=write cargo test -p cluster --test raft_scripts` writes what happens now into the files; read the
 //! difference before you keep it.
 
-use cluster::raft::{AppendResult, ChunkResult, Config, Message, Raft, Restored, Role};
-use cluster::types::{EntryKind, Index, Membership, ServerId, SnapshotMeta};
+use cluster::raft::{
+    AppendResult, ChunkData, Config, Message, Raft, Restored, Role, TransferConfig, TransferResult,
+};
+use cluster::types::{EntryKind, Index, Membership, Root, ServerId, SnapshotMeta};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write;
 use std::path::Path;
@@ -119,7 +121,12 @@ impl Stage {
                 max_append_bytes: 1_000,
                 max_inflight_messages: 4,
                 max_inflight_bytes: 10_000,
-                chunk_bytes: 10,
+                transfer: TransferConfig {
+                    chunk_bytes: 10,
+                    window_bytes: 20,
+                    bytes_per_tick: None,
+                    delta: true,
+                },
             };
             self.servers
                 .insert(id, Raft::new(config, Restored::default()).unwrap());
@@ -154,20 +161,38 @@ impl Stage {
                     .into_iter()
                     .map(|(to, message)| (id, to, message)),
             );
+            for to in ready.offers {
+                let index = *self.applied[&id].keys().last().expect("applied entries");
+                let meta = SnapshotMeta {
+                    index,
+                    term: raft.term_at(index).expect("a term that is known"),
+                    members: Membership::default(),
+                };
+                raft.offer(to, meta);
+            }
             for request in ready.chunks {
-                // An image is 25 bytes of nothing in particular.
-                let data = vec![0; 10.min(25 - request.offset as usize)];
-                raft.chunk_read(request.to, request.index, request.offset, Some((25, data)));
+                // An image is three pieces of ten bytes: up to key a, up to key b, and the rest.
+                let reached = match request.from.as_slice() {
+                    b"" => Some(b"a".to_vec()),
+                    b"a" => Some(b"b".to_vec()),
+                    _ => None,
+                };
+                let piece = ChunkData {
+                    data: vec![0; 10],
+                    reached,
+                    root: Root(7),
+                };
+                raft.chunk_read(&request, Some(piece));
             }
             for piece in ready.stage {
-                raft.staged(
-                    piece.meta.index,
-                    piece.offset + piece.data.len() as u64,
-                    piece.total,
-                );
+                raft.staged(piece.meta.index, piece.base, piece.reached);
             }
-            if let Some(meta) = raft.installing().cloned() {
+            if let Some((meta, _)) = raft.installing().cloned() {
                 writeln!(self.out, "{id} installs {}", meta.index).unwrap();
+                self.applied
+                    .get_mut(&id)
+                    .unwrap()
+                    .insert(meta.index, "(image)".to_owned());
                 raft.installed(meta);
             }
             if let Some(batch) = ready.store {
@@ -280,35 +305,55 @@ fn describe(message: &Message) -> String {
             round,
         } => format!("heartbeat term {term}, commit {commit}, round {round}"),
         Message::HeartbeatReply { term, round } => format!("heard term {term}, round {round}"),
+        Message::Offer {
+            term,
+            transfer,
+            meta,
+            ..
+        } => format!("image {transfer}: offer {} term {term}", meta.index),
         Message::Chunk {
             term,
-            meta,
-            offset,
-            total,
-            data,
-        } => {
-            format!(
-                "image {} bytes {offset}..{} of {total} term {term}",
-                meta.index,
-                offset + data.len() as u64
-            )
-        }
-        Message::ChunkReply {
-            term,
-            index,
-            result: ChunkResult::Want { offset },
-        } => {
-            format!("image {index} wanted from {offset} term {term}")
-        }
-        Message::ChunkReply {
-            term,
-            result: ChunkResult::Have { commit },
+            transfer,
+            base,
+            from,
+            reached,
             ..
-        } => format!("has {commit} term {term}"),
+        } => format!(
+            "image {transfer}: since {base}, keys {}..{} term {term}",
+            text(from),
+            reached.as_deref().map_or("end".to_owned(), text)
+        ),
+        Message::TransferReply {
+            term,
+            transfer,
+            result,
+        } => match result {
+            TransferResult::Want { base, have } => {
+                let have: Vec<String> = have
+                    .iter()
+                    .map(|(key, index)| format!("..{} at {index}", text(key)))
+                    .collect();
+                format!(
+                    "image {transfer}: wanted since {base}, has [{}] term {term}",
+                    have.join(", ")
+                )
+            }
+            TransferResult::Reached { key } => format!(
+                "image {transfer}: has ..{} term {term}",
+                key.as_deref().map_or("end".to_owned(), text)
+            ),
+            TransferResult::Have { commit } => {
+                format!("image {transfer}: has committed {commit} term {term}")
+            }
+        },
         Message::Propose { data } => format!("propose {}", String::from_utf8_lossy(data)),
         Message::ReadIndex { id } => format!("read {id}?"),
         Message::ReadIndexReply { id, index } => format!("read {id} at {index}"),
     }
+}
+
+fn text(key: &[u8]) -> String {
+    String::from_utf8_lossy(key).into_owned()
 }
 
 /// Plays a script; returns it with the output of now.

@@ -1,26 +1,39 @@
-//! Images of the machine at an exact log index, and the manifest that says which one is the state.
+//! Checkpoints of the machine at exact log indices: full files and increments, and the manifest that says which of
+//! them are the state.
 //!
-//! Order that survives a crash after every step: the image is written beside its final name and synced, gets its
-//! name, the folder is synced; then the manifest names it, by another write, sync, rename and sync. That
-//! rename is the commit point: before it the old image counts, after it the new one. Only then may the log
-//! be cut and old images removed. An image from a leader takes the same way: staged piece by piece, verified
-//! as a whole, committed by the manifest.
+//! Order that survives a crash after every step: the file is written under its final name, which nothing refers to
+//! yet, and synced, then its folder; then the manifest names it, by write, sync, rename and sync. That rename is
+//! the commit point: before it the old chain counts, after it the new one. Only then may the log be cut and files
+//! removed that nothing needs. An image from a leader takes the same way: received into memory, laid over the state,
+//! verified as a whole, written as one file, committed by the manifest.
 //!
-//! See [`file`](self) for the bytes of an image; increments of an image are the next version's.
+//! [`chain`] decides what a checkpoint is based on, [`file`] is the bytes, [`restore`] the way back, [`staging`] what
+//! comes from a leader.
 
-mod file;
+pub mod chain;
+pub mod file;
 mod manifest;
+pub mod restore;
+mod staging;
+#[cfg(test)]
+mod tests;
 
-pub use manifest::Manifest;
+pub use manifest::{FileRef, Keep, Manifest};
+pub use restore::Loaded;
+pub use staging::Piece;
 
-use crate::disk::{Disk, DiskFile};
-use crate::machine::{ImageError, Machine};
+use crate::disk::Disk;
+use crate::machine::{Capture, ImageError, Machine};
+use crate::pages::Page;
 use crate::types::{Index, SnapshotMeta};
+pub use crate::types::{Lineage, Root};
+use chain::{Mode, Plan};
+use file::FileHeader;
+use staging::Staging;
 use std::io;
 use std::sync::Arc;
 
-pub(crate) const FOLDER: &str = "checkpoint";
-const STAGING: &str = "checkpoint/incoming.tmp";
+pub const FOLDER: &str = "checkpoint";
 
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
@@ -34,28 +47,66 @@ pub enum CheckpointError {
     },
     #[error("{file}: {source}")]
     Image { file: String, source: ImageError },
+    /// What was to be written can't be right; nothing was.
+    #[error("{file} is not written: {what}")]
+    Refused { file: String, what: String },
 }
 
 type Result<T> = std::result::Result<T, CheckpointError>;
 
-/// The images of one data folder.
+/// What a checkpoint is written from.
+#[derive(Clone, Debug)]
+pub struct Captured {
+    pub applied: Index,
+    pub root: Root,
+    pub source: Source,
+}
+
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// The whole state, from which the changed pages are picked while it is written.
+    State(Box<Capture>),
+    /// The changed pages only, picked at the capture.
+    Changed(Vec<Page>),
+}
+
+impl Captured {
+    /// All of a state.
+    pub fn state(capture: Capture) -> Self {
+        Self {
+            applied: capture.applied,
+            root: Root(capture.pages.sum()),
+            source: Source::State(Box::new(capture)),
+        }
+    }
+
+    fn pages(&self, base: Index) -> Vec<Page> {
+        match &self.source {
+            Source::State(capture) => capture.pages.changed_since(base, base == 0),
+            Source::Changed(pages) => pages.clone(),
+        }
+    }
+}
+
+/// How checkpoints are made and kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy {
+    pub mode: Mode,
+    pub keep: Keep,
+}
+
+/// The checkpoints of one data folder.
 pub struct Checkpoints {
     disk: Arc<dyn Disk>,
     manifest: Manifest,
+    policy: Policy,
     staging: Option<Staging>,
-}
-
-/// An image that is being received.
-struct Staging {
-    meta: SnapshotMeta,
-    file: Box<dyn DiskFile>,
-    staged: u64,
 }
 
 impl Checkpoints {
     /// Reads the manifest, or begins with an empty one, and counts this start. What a crash left half-made is
     /// removed. `least_boot` is a lower bound for the boot number.
-    pub fn open(disk: Arc<dyn Disk>, least_boot: u64) -> Result<Self> {
+    pub fn open(disk: Arc<dyn Disk>, least_boot: u64, policy: Policy) -> Result<Self> {
         disk.create_folder(FOLDER)
             .map_err(|source| io_error(FOLDER, source))?;
         let mut manifest = Manifest::read(disk.as_ref())?;
@@ -64,9 +115,10 @@ impl Checkpoints {
         let checkpoints = Self {
             disk,
             manifest,
+            policy,
             staging: None,
         };
-        checkpoints.remove_unreferenced(&[])?;
+        checkpoints.remove_unreferenced()?;
         Ok(checkpoints)
     }
 
@@ -74,155 +126,162 @@ impl Checkpoints {
         &self.manifest
     }
 
+    /// The newest checkpoint; the default if there is none.
+    pub fn newest(&self) -> SnapshotMeta {
+        let newest = self.manifest.files.last();
+        newest.map(|file| file.meta.clone()).unwrap_or_default()
+    }
+
     /// Loads the state that the manifest names: an empty one if there is none.
-    pub fn load(&self) -> Result<Machine> {
-        match &self.manifest.image {
-            None => Ok(Machine::new()),
-            Some(image) => file::read(self.disk.as_ref(), &name(image.meta.index), &image.meta),
-        }
-    }
-
-    /// Writes a captured state and makes it the one to restart from; returns its size in bytes. Images of the
-    /// indices in `keep` stay readable for transfers.
-    pub fn write(&mut self, meta: &SnapshotMeta, machine: &Machine, keep: &[Index]) -> Result<u64> {
-        if self.index() >= meta.index {
-            return Ok(self.manifest.image.as_ref().map_or(0, |image| image.bytes));
-        }
-        let final_name = name(meta.index);
-        let bytes = file::write(
+    pub fn load(&self, threads: usize) -> Result<Loaded> {
+        let manifest = &self.manifest;
+        restore::load(
             self.disk.as_ref(),
-            &format!("{final_name}.tmp"),
-            meta,
-            machine,
-        )?;
-        self.commit(&format!("{final_name}.tmp"), meta, bytes, 0, keep)?;
-        Ok(bytes)
+            manifest.lineage,
+            &manifest.chain(),
+            threads,
+        )
     }
 
-    /// Writes a piece of an image from a leader; returns up to where it is complete. A piece that does not
-    /// continue what is there changes nothing.
-    pub fn stage(&mut self, meta: &SnapshotMeta, offset: u64, data: &[u8]) -> Result<u64> {
-        if self
-            .staging
-            .as_ref()
-            .is_none_or(|staging| staging.meta != *meta)
-        {
-            if offset != 0 {
-                return Ok(0);
-            }
-            let file = self
-                .disk
-                .create(STAGING)
-                .map_err(|source| io_error(STAGING, source))?;
-            self.staging = Some(Staging {
-                meta: meta.clone(),
-                file,
-                staged: 0,
-            });
-        }
-        let staging = self.staging.as_mut().expect("made above");
-        if staging.staged == offset {
-            staging
-                .file
-                .write_at(offset, data)
-                .map_err(|source| io_error(STAGING, source))?;
-            staging.staged += data.len() as u64;
-        }
-        Ok(staging.staged)
-    }
-
-    /// Makes the staged image the state, after verifying all of it.
-    pub fn install(&mut self, meta: &SnapshotMeta) -> Result<Machine> {
-        let staging = self.staging.take().filter(|staging| staging.meta == *meta);
-        let Some(mut staging) = staging else {
-            return Err(CheckpointError::Corrupt {
-                file: STAGING.into(),
-                offset: 0,
-                what: format!("no image of index {} is staged", meta.index),
-            });
-        };
-        staging
-            .file
-            .set_len(staging.staged)
-            .map_err(|source| io_error(STAGING, source))?;
-        staging
-            .file
-            .sync()
-            .map_err(|source| io_error(STAGING, source))?;
-        drop(staging.file);
-        let machine = file::read(self.disk.as_ref(), STAGING, meta)?;
-        if self.index() < meta.index {
-            self.commit(STAGING, meta, staging.staged, 1, &[])?;
-        }
-        Ok(machine)
-    }
-
-    /// Reads a piece of an image for sending: its total size and the bytes. `None`: that image is gone.
-    pub fn read(
-        disk: &dyn Disk,
-        index: Index,
-        offset: u64,
-        bytes: u64,
-    ) -> Result<Option<(u64, Vec<u8>)>> {
-        let file_name = name(index);
-        let file = match disk.open(&file_name) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(io_error(&file_name, source)),
-        };
-        let total = file
-            .length()
-            .map_err(|source| io_error(&file_name, source))?;
-        let mut data = vec![0; bytes.min(total.saturating_sub(offset)) as usize];
-        file.read_at(offset, &mut data)
-            .map_err(|source| io_error(&file_name, source))?;
-        Ok(Some((total, data)))
-    }
-
-    fn index(&self) -> Index {
-        self.manifest
-            .image
-            .as_ref()
-            .map_or(0, |image| image.meta.index)
-    }
-
-    /// Gives a written and synced file its name and lets the manifest name it.
-    fn commit(
+    /// Writes a captured state as planned and makes it the one to restart from; returns its file. One that is not
+    /// newer than the newest changes nothing.
+    pub fn write(
         &mut self,
-        written: &str,
         meta: &SnapshotMeta,
-        bytes: u64,
-        installed: u64,
-        keep: &[Index],
-    ) -> Result<()> {
-        let final_name = name(meta.index);
-        self.disk
-            .rename(written, &final_name)
-            .map_err(|source| io_error(&final_name, source))?;
+        captured: &Captured,
+        plan: Plan,
+        time_ms: u64,
+    ) -> Result<Option<FileRef>> {
+        if self.newest().index >= meta.index {
+            return Ok(None);
+        }
+        self.staging = None;
+        let pages = captured.pages(plan.base);
+        let file = self.put(meta, captured.root, plan, &pages, time_ms)?;
+        self.commit(file.clone(), 0)?;
+        Ok(Some(file))
+    }
+
+    /// Takes a piece of an image from a leader; returns the key up to which the image is there, `None` when it is
+    /// whole.
+    pub fn stage(&mut self, piece: Piece) -> Result<Option<Vec<u8>>> {
+        let staging = match self.staging.take() {
+            Some(staging) if staging.base == piece.base => staging,
+            _ => Staging::new(piece.base),
+        };
+        self.staging.insert(staging).add(piece)
+    }
+
+    /// Makes the staged image the state, after verifying all of it. `live` is this server's state, at or after the
+    /// checkpoint that the image is based on.
+    pub fn install(
+        &mut self,
+        meta: &SnapshotMeta,
+        root: Root,
+        live: Capture,
+        time_ms: u64,
+    ) -> Result<Machine> {
+        let staging = self
+            .staging
+            .take()
+            .ok_or_else(|| CheckpointError::Corrupt {
+                file: "image from the leader".into(),
+                offset: 0,
+                what: format!("none of index {} is staged", meta.index),
+            })?;
+        let base = staging.base;
+        let pages = staging.finish(meta.index, root, live)?;
+        if self.newest().index < meta.index {
+            let chain = self.manifest.chain();
+            let changed = pages.changed_since(base, base == 0);
+            let changed_bytes = changed
+                .iter()
+                .map(|page| page.leaf().bytes().len() as u64)
+                .sum();
+            let plan = if base == 0 || self.newest().index != base {
+                Plan {
+                    level: chain::FULL,
+                    base: 0,
+                }
+            } else {
+                chain::plan(
+                    self.policy.mode,
+                    &chain,
+                    pages.counters().bytes,
+                    changed_bytes,
+                )
+            };
+            let pages = pages.changed_since(plan.base, plan.base == 0);
+            let file = self.put(meta, root, plan, &pages, time_ms)?;
+            self.commit(file, 1)?;
+        }
+        Machine::from_pages(pages, meta.index).map_err(|source| CheckpointError::Image {
+            file: "image from the leader".into(),
+            source,
+        })
+    }
+
+    /// Writes a file that nothing refers to yet, durably.
+    fn put(
+        &self,
+        meta: &SnapshotMeta,
+        root: Root,
+        plan: Plan,
+        pages: &[Page],
+        time_ms: u64,
+    ) -> Result<FileRef> {
+        let known = plan.base == 0 || !self.manifest.chain_to(plan.base).is_empty();
+        let name = name(plan, meta.index, root);
+        if !known {
+            return Err(CheckpointError::Refused {
+                file: name,
+                what: format!(
+                    "there is no state at {} that it could be based on",
+                    plan.base
+                ),
+            });
+        }
+        let header = FileHeader {
+            lineage: self.manifest.lineage,
+            level: plan.level,
+            base: plan.base,
+            target: meta.clone(),
+            root,
+        };
+        let bytes = file::write(self.disk.as_ref(), &name, &header, pages)?;
         self.disk
             .sync_folder(FOLDER)
             .map_err(|source| io_error(FOLDER, source))?;
-        let mut manifest = self.manifest.clone();
-        manifest.image = Some(manifest::Image {
+        Ok(FileRef {
+            name,
+            level: plan.level,
+            base: plan.base,
             meta: meta.clone(),
+            root,
             bytes,
-        });
-        manifest.installed_total += installed;
-        manifest.write(self.disk.as_ref())?;
-        self.manifest = manifest;
-        self.remove_unreferenced(keep)
+            pages: pages.len() as u64,
+            time_ms,
+        })
     }
 
-    fn remove_unreferenced(&self, keep: &[Index]) -> Result<()> {
+    /// Lets the manifest name a file that is durable.
+    fn commit(&mut self, file: FileRef, installed: u64) -> Result<()> {
+        let mut manifest = self.manifest.clone();
+        manifest.files.push(file);
+        manifest.installed_total += installed;
+        manifest.retain(self.policy.keep);
+        manifest.write(self.disk.as_ref())?;
+        self.manifest = manifest;
+        self.remove_unreferenced()
+    }
+
+    fn remove_unreferenced(&self) -> Result<()> {
         let files = self
             .disk
             .list(FOLDER)
             .map_err(|source| io_error(FOLDER, source))?;
-        let current = name(self.index());
-        let kept: Vec<String> = keep.iter().map(|&index| name(index)).collect();
         for file in files.iter().map(|file| format!("{FOLDER}/{file}")) {
-            let staged = self.staging.is_some() && file == STAGING;
-            if file != current && !staged && !kept.contains(&file) {
+            if !self.manifest.files.iter().any(|kept| kept.name == file) {
                 self.disk
                     .remove(&file)
                     .map_err(|source| io_error(&file, source))?;
@@ -232,8 +291,19 @@ impl Checkpoints {
     }
 }
 
-fn name(index: Index) -> String {
-    format!("{FOLDER}/{index:020}.img")
+/// Unique also among histories that went different ways.
+fn name(plan: Plan, index: Index, root: Root) -> String {
+    let kind = if plan.level == chain::FULL {
+        "F".to_owned()
+    } else {
+        format!("L{}", plan.level)
+    };
+    let root = root.to_string();
+    format!(
+        "{FOLDER}/{kind}-{:012}-{index:012}-{}.ckp",
+        plan.base,
+        &root[..8]
+    )
 }
 
 fn io_error(file: &str, source: io::Error) -> CheckpointError {
@@ -242,6 +312,3 @@ fn io_error(file: &str, source: io::Error) -> CheckpointError {
         source,
     }
 }
-
-#[cfg(test)]
-mod tests;

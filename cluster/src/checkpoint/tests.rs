@@ -4,21 +4,25 @@ use crate::disk::{CrashRng, SimDisk};
 use crate::machine::Command;
 use rand::SeedableRng;
 
+fn put(machine: &mut Machine, at: Index) {
+    let op = KvOp::Put {
+        key: format!("k{:03}", at * 7 % 400),
+        value: format!("value {at} {}", "x".repeat(300 + at as usize % 50)),
+    };
+    machine.apply(
+        at,
+        &Command {
+            origin: None,
+            session: None,
+            op,
+        },
+    );
+}
+
 fn machine(index: Index) -> Machine {
     let mut machine = Machine::new();
     for at in 1..=index {
-        let op = KvOp::Put {
-            key: format!("k{}", at % 40),
-            value: format!("value {at}"),
-        };
-        machine.apply(
-            at,
-            &Command {
-                origin: None,
-                session: None,
-                op,
-            },
-        );
+        put(&mut machine, at);
     }
     machine
 }
@@ -31,98 +35,83 @@ fn meta(index: Index) -> SnapshotMeta {
     }
 }
 
+const POLICY: Policy = Policy {
+    mode: Mode::Levels,
+    keep: Keep {
+        last: 1,
+        hourly: 0,
+        daily: 0,
+    },
+};
+
+fn try_open(disk: &SimDisk) -> Result<Checkpoints> {
+    Checkpoints::open(Arc::new(disk.clone()), 0, POLICY)
+}
+
 fn open(disk: &SimDisk) -> Checkpoints {
-    Checkpoints::open(Arc::new(disk.clone()), 0).unwrap()
+    try_open(disk).unwrap()
+}
+
+/// A checkpoint of the machine as it is, based on what the levels say.
+fn write(checkpoints: &mut Checkpoints, machine: &mut Machine) -> Result<()> {
+    let counters = *machine.counters();
+    let plan = chain::plan(
+        Mode::Levels,
+        &checkpoints.manifest().chain(),
+        counters.bytes,
+        counters.changed_bytes,
+    );
+    let captured = Captured::state(machine.capture());
+    machine.mark_captured();
+    checkpoints.write(&meta(machine.applied()), &captured, plan, 0)?;
+    Ok(())
+}
+
+/// A state of many pages, then many small changes, each in a checkpoint of its own.
+fn history(disk: &SimDisk, committed: &mut Index) -> Result<()> {
+    let mut checkpoints = try_open(disk)?;
+    let mut machine = machine(400);
+    write(&mut checkpoints, &mut machine)?;
+    *committed = 400;
+    for at in 401..=409 {
+        put(&mut machine, at);
+        write(&mut checkpoints, &mut machine)?;
+        *committed = at;
+    }
+    Ok(())
 }
 
 #[test]
-fn the_newest_image_is_loaded_and_older_ones_are_gone() {
+fn a_chain_of_increments_is_the_state() {
     let disk = SimDisk::new();
-    let mut checkpoints = open(&disk);
-    for index in [10, 20, 30] {
-        checkpoints
-            .write(&meta(index), &machine(index), &[])
-            .unwrap();
-    }
-    assert_eq!(disk.list(FOLDER).unwrap().len(), 1);
+    history(&disk, &mut 0).unwrap();
     let again = open(&disk);
-    assert_eq!(again.load().unwrap(), machine(30));
+    let chain = again.manifest().chain();
+    let levels: Vec<u8> = chain.iter().map(|file| file.level).collect();
+    assert_eq!(levels, [chain::FULL, 1, 0, 0, 0]);
+    assert!(chain[2].bytes * 4 < chain[0].bytes, "{chain:?}");
+    for threads in [1, 3] {
+        let loaded = again.load(threads).unwrap();
+        assert_eq!(loaded.machine, machine(409));
+        assert_eq!(loaded.machine.keys(), machine(409).keys());
+    }
+    assert_eq!(disk.list(FOLDER).unwrap().len(), chain.len());
     assert_eq!(again.manifest().boot, 2);
 }
 
 #[test]
-fn an_image_that_a_transfer_needs_is_kept() {
-    let disk = SimDisk::new();
-    let mut checkpoints = open(&disk);
-    checkpoints.write(&meta(10), &machine(10), &[]).unwrap();
-    checkpoints.write(&meta(20), &machine(20), &[10]).unwrap();
-    assert!(Checkpoints::read(&disk, 10, 0, 100).unwrap().is_some());
-    checkpoints.write(&meta(30), &machine(30), &[]).unwrap();
-    assert!(Checkpoints::read(&disk, 10, 0, 100).unwrap().is_none());
-}
-
-#[test]
-fn an_image_travels_in_pieces_and_pieces_out_of_order_change_nothing() {
-    let source = SimDisk::new();
-    let mut sender = open(&source);
-    sender.write(&meta(500), &machine(500), &[]).unwrap();
-    let target = SimDisk::new();
-    let mut receiver = open(&target);
-    receiver.write(&meta(3), &machine(3), &[]).unwrap();
-    let mut offset = 0;
-    loop {
-        let (total, data) = Checkpoints::read(&source, 500, offset, 100)
-            .unwrap()
-            .unwrap();
-        let staged = receiver.stage(&meta(500), offset, &data).unwrap();
-        assert_eq!(
-            receiver.stage(&meta(500), offset, &data).unwrap(),
-            staged,
-            "a doubled piece"
-        );
-        assert_eq!(
-            receiver.stage(&meta(500), staged + 7, &data).unwrap(),
-            staged,
-            "a piece too early"
-        );
-        offset = staged;
-        if offset == total {
-            break;
-        }
-    }
-    assert_eq!(receiver.install(&meta(500)).unwrap(), machine(500));
-    let again = open(&target);
-    assert_eq!(
-        (again.load().unwrap(), again.manifest().installed_total),
-        (machine(500), 1)
-    );
-}
-
-#[test]
-fn a_crash_at_any_step_leaves_the_old_image_or_the_new_one() {
-    let script = |disk: &SimDisk| {
-        let mut committed = 0;
-        let mut run = || -> Result<()> {
-            let mut checkpoints = Checkpoints::open(Arc::new(disk.clone()), 0)?;
-            for index in [5, 9] {
-                checkpoints.write(&meta(index), &machine(index), &[])?;
-                committed = index;
-            }
-            Ok(())
-        };
-        // The error is the crash that the test asked for.
-        let _ = run();
-        committed
-    };
+fn a_crash_at_any_step_leaves_the_chain_before_or_after() {
     let whole = SimDisk::new();
-    script(&whole);
+    history(&whole, &mut 0).unwrap();
     for step in 1..=whole.steps() {
-        for seed in 0..10 {
+        for seed in 0..4 {
             let disk = SimDisk::new();
             disk.crash_at(Some(step));
-            let committed = script(&disk);
+            let mut committed = 0;
+            // The error is the crash that was asked for.
+            let _ = history(&disk, &mut committed);
             disk.crash(&mut CrashRng::seed_from_u64(seed));
-            let found = open(&disk).load().unwrap();
+            let found = open(&disk).load(1).unwrap().machine;
             assert!(
                 found.applied() >= committed,
                 "step {step}, seed {seed}: {} of {committed}",
@@ -134,23 +123,198 @@ fn a_crash_at_any_step_leaves_the_old_image_or_the_new_one() {
 }
 
 #[test]
-fn any_flipped_bit_of_the_image_or_the_manifest_is_refused_by_name() {
+fn a_crash_at_any_step_of_an_install_leaves_the_state_before_or_after() {
+    let script = |disk: &SimDisk, installed: &mut bool| -> Result<()> {
+        let mut checkpoints = try_open(disk)?;
+        let mut follower = machine(400);
+        write(&mut checkpoints, &mut follower)?;
+        put(&mut follower, 401);
+        let mut leader = machine(450);
+        let capture = leader.capture();
+        let mut data = Vec::new();
+        for page in capture.pages.changed_since(400, false) {
+            file::put_page(&mut data, &page);
+        }
+        let piece = Piece {
+            base: 400,
+            target: 450,
+            reached: None,
+            data,
+        };
+        checkpoints.stage(piece)?;
+        let root = Root(capture.pages.sum());
+        let got = checkpoints.install(&meta(450), root, follower.capture(), 0)?;
+        *installed = true;
+        assert_eq!(got, leader);
+        Ok(())
+    };
+    let whole = SimDisk::new();
+    let mut installed = false;
+    script(&whole, &mut installed).unwrap();
+    assert_eq!(
+        open(&whole).manifest().chain().len(),
+        2,
+        "an increment, not a full file"
+    );
+    for step in 1..=whole.steps() {
+        for seed in 0..8 {
+            let disk = SimDisk::new();
+            disk.crash_at(Some(step));
+            let mut installed = false;
+            let _ = script(&disk, &mut installed);
+            disk.crash(&mut CrashRng::seed_from_u64(seed));
+            let found = open(&disk).load(1).unwrap().machine;
+            let at = found.applied();
+            assert!([0, 400, 450].contains(&at) && (!installed || at == 450));
+            assert_eq!(found, machine(at));
+        }
+    }
+}
+
+#[test]
+fn an_image_that_does_not_give_the_leaders_state_is_refused() {
     let disk = SimDisk::new();
-    open(&disk).write(&meta(60), &machine(60), &[]).unwrap();
-    let image = name(60);
-    for file in [image.as_str(), "MANIFEST"] {
-        let len = disk.open(file).unwrap().length().unwrap();
-        for offset in 0..len {
-            assert!(disk.corrupt(file, offset));
-            let opened = Checkpoints::open(Arc::new(disk.clone()), 0)
-                .and_then(|checkpoints| checkpoints.load());
-            let error = opened.expect_err("a flipped bit").to_string();
-            assert!(error.starts_with(file), "{error}");
-            if file == image {
-                assert!(disk.corrupt(file, offset), "flip it back");
-            } else {
-                break;
+    let mut checkpoints = open(&disk);
+    let mut follower = machine(400);
+    write(&mut checkpoints, &mut follower).unwrap();
+    let capture = machine(450).capture();
+    let mut pages = capture.pages.changed_since(400, false);
+    pages.remove(1);
+    let mut data = Vec::new();
+    for page in &pages {
+        file::put_page(&mut data, page);
+    }
+    let piece = Piece {
+        base: 400,
+        target: 450,
+        reached: None,
+        data,
+    };
+    checkpoints.stage(piece).unwrap();
+    let root = Root(capture.pages.sum());
+    let error = checkpoints
+        .install(&meta(450), root, follower.capture(), 0)
+        .unwrap_err();
+    assert!(error.to_string().contains("has root"), "{error}");
+    assert_eq!(open(&disk).load(1).unwrap().machine, machine(400));
+}
+
+#[test]
+fn pages_that_cannot_be_the_increment_are_not_written() {
+    let disk = SimDisk::new();
+    let mut checkpoints = open(&disk);
+    let mut machine = machine(400);
+    write(&mut checkpoints, &mut machine).unwrap();
+    put(&mut machine, 401);
+    let plan = Plan {
+        level: 0,
+        base: 400,
+    };
+    let all = Captured {
+        applied: 401,
+        root: Root(machine.counters().sum),
+        source: Source::Changed(machine.capture_changed(0)),
+    };
+    let error = checkpoints.write(&meta(401), &all, plan, 0).unwrap_err();
+    assert!(error.to_string().contains("was last changed at"), "{error}");
+    let nowhere = Plan {
+        level: 0,
+        base: 390,
+    };
+    let captured = Captured::state(machine.capture());
+    let error = checkpoints
+        .write(&meta(401), &captured, nowhere, 0)
+        .unwrap_err();
+    assert!(error.to_string().contains("no state at 390"), "{error}");
+}
+
+#[test]
+fn any_flipped_bit_of_any_file_is_refused_by_name() {
+    let disk = SimDisk::new();
+    history(&disk, &mut 0).unwrap();
+    let mut files = vec!["MANIFEST".to_owned()];
+    files.extend(
+        disk.list(FOLDER)
+            .unwrap()
+            .iter()
+            .map(|file| format!("{FOLDER}/{file}")),
+    );
+    assert_eq!(files.len(), 6);
+    let (mut refused, mut hidden) = (0, 0);
+    for file in files {
+        let len = disk.open(&file).unwrap().length().unwrap();
+        // Every byte of short files and of both ends of long ones, some of the middle.
+        for offset in (0..len).filter(|at| *at < 600 || at + 300 > len || at.is_multiple_of(211)) {
+            let copy = disk.fork();
+            assert!(copy.corrupt(&file, offset));
+            match try_open(&copy).and_then(|checkpoints| checkpoints.load(1)) {
+                Err(error) => {
+                    assert!(error.to_string().starts_with(&file), "{error}");
+                    refused += 1;
+                }
+                // A block that newer files hide entirely is not read.
+                Ok(loaded) => {
+                    assert_eq!(loaded.machine, machine(409), "{file} at {offset}");
+                    hidden += 1;
+                }
             }
         }
+    }
+    assert!(
+        refused > 1_000 && hidden < refused / 10,
+        "{refused} {hidden}"
+    );
+}
+
+#[test]
+fn an_hour_of_writes_keeps_chain_and_write_amplification_within_their_bounds() {
+    // A hundred writes a second for an hour of simulated time, at every frequency from 100 entries to never.
+    const WRITES: Index = 360_000;
+    for every in [100, 1_000, 10_000, 100_000, WRITES + 1] {
+        let disk = SimDisk::new();
+        let mut checkpoints = open(&disk);
+        let mut machine = Machine::new();
+        for key in 1..=40_000u64 {
+            let op = KvOp::Put {
+                key: format!("k{key:06}"),
+                value: "v".repeat(100),
+            };
+            machine.apply(key, &command(op));
+        }
+        write(&mut checkpoints, &mut machine).unwrap();
+        let (mut written, mut changed, mut longest, mut last) = (0, 0, 0, 40_000);
+        let mut random = 1u64;
+        for at in 40_001..=40_000 + WRITES {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            let op = KvOp::Put {
+                key: format!("k{:06}", (random >> 33) % 40_000),
+                value: format!("{:0100}", random),
+            };
+            machine.apply(at, &command(op));
+            let counters = *machine.counters();
+            if at - last >= every && chain::worth_it(counters.bytes, counters.changed_bytes) {
+                write(&mut checkpoints, &mut machine).unwrap();
+                let chain = checkpoints.manifest().chain();
+                longest = longest.max(chain.len());
+                written += chain.last().unwrap().bytes;
+                changed += counters.changed_bytes;
+                last = at;
+            }
+        }
+        let amplification = written as f64 / changed.max(1) as f64;
+        println!("every {every}: longest chain {longest}, write amplification {amplification:.2}");
+        assert!(longest <= chain::MAX_CHAIN, "every {every}: {longest}");
+        assert!(amplification <= 5.0, "every {every}: {amplification}");
+        assert_eq!(checkpoints.load(2).unwrap().machine.applied(), last);
+    }
+}
+
+fn command(op: KvOp) -> Command {
+    Command {
+        origin: None,
+        session: None,
+        op,
     }
 }

@@ -113,6 +113,22 @@ impl SimDisk {
         state.names = state.durable_names.clone();
     }
 
+    /// Another disk with the same content, all of it durable.
+    pub fn fork(&self) -> Self {
+        let state = self.state();
+        let files = state.files.iter().map(|file| File {
+            durable: file.current.clone(),
+            current: file.current.clone(),
+            pending: Vec::new(),
+        });
+        Self(Arc::new(Mutex::new(State {
+            files: files.collect(),
+            names: state.names.clone(),
+            durable_names: state.names.clone(),
+            ..State::default()
+        })))
+    }
+
     /// Flips a bit of a file, durably; false if the file is shorter.
     pub fn corrupt(&self, name: &str, offset: u64) -> bool {
         let mut state = self.state();
@@ -125,7 +141,9 @@ impl SimDisk {
             .get_mut(offset as usize)
             .map(|byte| *byte ^= 0x10)
             .is_some();
-        file.current = file.durable.clone();
+        if let Some(byte) = file.current.get_mut(offset as usize) {
+            *byte ^= 0x10;
+        }
         flipped
     }
 

@@ -26,7 +26,7 @@ pub struct Origin {
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("command: {0}")]
-pub struct CommandError(&'static str);
+pub struct CommandError(pub(super) &'static str);
 
 impl Command {
     pub fn encode(&self) -> Vec<u8> {

@@ -1,30 +1,24 @@
 //! The key-value state machine: what the committed log computes.
 //!
-//! Deterministic: every server that applied the same entries holds the same state, to the byte. Everything that
-//! decides an answer (keys, client sessions, the origins of commands) is part of the state and travels
-//! with every image.
-//!
-//! Capturing the state must not stop writes: the key space is cut into [`SHARDS`] parts behind reference counts, so
-//! a capture copies pointers, and the first write to a captured part copies that part. A table of
-//! copy-on-write pages, which also knows what changed since when, is to take this place; the rest of the
-//! server sees only [`Machine`]'s methods.
+//! Deterministic: every server that applied the same entries holds the same content. Everything that decides an
+//! answer (keys, client sessions, the origins of commands, who the members are) is in the pages
+//! ([`crate::pages`]) and travels with every image and every increment. The first byte of a key in the pages tells
+//! what it is; see [`stored`].
 
 mod command;
-mod image;
 mod session;
+mod stored;
 
 pub use command::{Command, CommandError, Origin};
-pub use image::{Builder, ImageError};
-pub use session::{MAX_SESSIONS, Sessions};
+pub use session::MAX_SESSIONS;
+pub use stored::ImageError;
 
 use crate::api::KvOp;
-use crate::types::Index;
+use crate::pages::{Counters, Page, Pages};
+use crate::types::{Index, Membership};
 use session::Origins;
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-/// Parts of the key space that are captured and copied separately.
-pub const SHARDS: usize = 256;
+use std::borrow::Cow;
+use std::ops::ControlFlow;
 
 /// What applying a command gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,23 +31,36 @@ pub enum Applied {
     Duplicate,
 }
 
-/// The state. Cloning it is a capture: cheap, and independent of what happens later.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The state.
+#[derive(Clone, Debug, Default)]
 pub struct Machine {
     applied: Index,
-    shards: Vec<Arc<BTreeMap<String, String>>>,
-    sessions: Arc<Sessions>,
-    origins: Arc<Origins>,
+    pages: Pages,
+    /// What the pages say of origins, with what happened since the last capture.
+    origins: Origins,
+    totals: Totals,
+}
+
+/// Kept beside the pages while they change, in them when captured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Totals {
     keys: u64,
     bytes: u64,
+    sessions: u64,
+}
+
+/// A state at one index that later changes do not touch.
+#[derive(Clone, Debug)]
+pub struct Capture {
+    pub applied: Index,
+    pub pages: Pages,
+    pub keys: u64,
+    pub bytes: u64,
 }
 
 impl Machine {
     pub fn new() -> Self {
-        Self {
-            shards: vec![Arc::default(); SHARDS],
-            ..Self::default()
-        }
+        Self::default()
     }
 
     /// The index of the last applied entry.
@@ -62,16 +69,61 @@ impl Machine {
     }
 
     pub fn keys(&self) -> u64 {
-        self.keys
+        self.totals.keys
     }
 
     /// Bytes of all keys and values.
     pub fn bytes(&self) -> u64 {
-        self.bytes
+        self.totals.bytes
     }
 
-    pub fn get(&self, key: &str) -> Option<&String> {
-        self.shards[shard(key)].get(key)
+    /// Sizes of the pages.
+    pub fn counters(&self) -> &Counters {
+        self.pages.counters()
+    }
+
+    /// The state as it is now, for reading while it goes on changing. Takes the same time for any size.
+    pub fn capture(&mut self) -> Capture {
+        self.settle();
+        Capture {
+            applied: self.applied,
+            pages: self.pages.clone(),
+            keys: self.totals.keys,
+            bytes: self.totals.bytes,
+        }
+    }
+
+    /// The pages changed after `base`, held as they are now; for strategies that hold nothing else.
+    pub fn capture_changed(&mut self, base: Index) -> Vec<Page> {
+        self.settle();
+        self.pages.changed_since(base, base == 0)
+    }
+
+    /// Counts changed pages anew: a capture up to here is about to be kept.
+    pub fn mark_captured(&mut self) {
+        self.pages.mark_captured(self.applied);
+    }
+
+    pub fn get(&self, key: &str) -> Option<Cow<'_, str>> {
+        let value = self.pages.get(&stored::user(key))?;
+        Some(String::from_utf8_lossy(value))
+    }
+
+    /// Up to `limit` keys from `from` on, before `to`, with their values, in order.
+    pub fn scan(&self, from: &str, to: Option<&str>, limit: usize) -> Vec<(String, String)> {
+        let end = to.map_or_else(|| vec![stored::USER + 1], stored::user);
+        let mut found = Vec::new();
+        self.pages.scan(&stored::user(from), |key, value| {
+            if key >= end.as_slice() || found.len() == limit {
+                return ControlFlow::Break(());
+            }
+            found.push((
+                String::from_utf8_lossy(&key[1..]).into_owned(),
+                String::from_utf8_lossy(value).into_owned(),
+            ));
+            ControlFlow::Continue(())
+        });
+        found
     }
 
     /// Passes over an entry that holds no command.
@@ -79,22 +131,34 @@ impl Machine {
         self.applied = index;
     }
 
+    /// Applies a committed change of the members.
+    pub fn apply_members(&mut self, index: Index, members: &Membership) {
+        self.applied = index;
+        self.pages
+            .put(index, stored::MEMBERS, &stored::members(members));
+    }
+
+    /// The members as the state knows them; `None` before the first change.
+    pub fn members(&self) -> Option<Membership> {
+        stored::members_from(self.pages.get(stored::MEMBERS)?).ok()
+    }
+
     /// Applies a committed command.
     pub fn apply(&mut self, index: Index, command: &Command) -> Applied {
         self.applied = index;
         if let Some(origin) = &command.origin
-            && !Arc::make_mut(&mut self.origins).admit(origin)
+            && !self.origins.admit(origin)
         {
             return Applied::Duplicate;
         }
         if let Some(session) = &command.session
-            && let Some(earlier) = self.sessions.answered(session)
+            && let Some(earlier) = self.answered(session)
         {
-            return earlier.clone();
+            return earlier;
         }
         let applied = self.perform(index, &command.op);
         if let Some(session) = &command.session {
-            Arc::make_mut(&mut self.sessions).remember(*session, index, applied.clone());
+            self.remember(*session, index, &applied);
         }
         applied
     }
@@ -102,9 +166,15 @@ impl Machine {
     /// What a command would give now, without applying it.
     pub fn foresee(&self, index: Index, op: &KvOp) -> Applied {
         match op {
-            KvOp::Cas { key, from, .. } if self.get(key) != from.as_ref() => Applied::Mismatch {
-                found: self.get(key).cloned(),
-            },
+            KvOp::Cas { key, from, .. } => {
+                let found = self.get(key);
+                if found.as_deref() == from.as_deref() {
+                    return Applied::Done { index };
+                }
+                Applied::Mismatch {
+                    found: found.map(Cow::into_owned),
+                }
+            }
             _ => Applied::Done { index },
         }
     }
@@ -116,50 +186,48 @@ impl Machine {
         }
         match op {
             KvOp::Get { .. } => {}
-            KvOp::Put { key, value } => self.set(key, value.clone()),
-            KvOp::Cas { key, to, .. } => self.set(key, to.clone()),
+            KvOp::Put { key, value } => self.set(index, key, value.as_bytes()),
+            KvOp::Cas { key, to, .. } => self.set(index, key, to.as_bytes()),
             KvOp::Delete { key } => {
-                let shard = &mut self.shards[shard(key)];
-                if shard.contains_key(key)
-                    && let Some(old) = Arc::make_mut(shard).remove(key)
-                {
-                    self.keys -= 1;
-                    self.bytes -= (key.len() + old.len()) as u64;
+                if let Some(old) = self.pages.remove(index, &stored::user(key)) {
+                    self.totals.keys -= 1;
+                    self.totals.bytes -= (key.len() + old) as u64;
                 }
             }
             KvOp::Append { key, value } => {
-                let shard = Arc::make_mut(&mut self.shards[shard(key)]);
-                match shard.get_mut(key) {
-                    Some(old) => {
-                        old.push_str(value);
-                        self.bytes += value.len() as u64;
-                    }
-                    None => self.set(key, value.clone()),
-                }
+                let mut whole = self
+                    .pages
+                    .get(&stored::user(key))
+                    .map_or_else(Vec::new, <[u8]>::to_vec);
+                whole.extend_from_slice(value.as_bytes());
+                self.set(index, key, &whole);
             }
         }
         foreseen
     }
 
-    fn set(&mut self, key: &str, value: String) {
-        self.bytes += value.len() as u64;
-        let shard = Arc::make_mut(&mut self.shards[shard(key)]);
-        match shard.insert(key.to_owned(), value) {
-            Some(old) => self.bytes -= old.len() as u64,
+    fn set(&mut self, index: Index, key: &str, value: &[u8]) {
+        let totals = &mut self.totals;
+        totals.bytes += value.len() as u64;
+        match self.pages.put(index, &stored::user(key), value) {
+            Some(old) => totals.bytes -= old as u64,
             None => {
-                self.keys += 1;
-                self.bytes += key.len() as u64;
+                totals.keys += 1;
+                totals.bytes += key.len() as u64;
             }
         }
     }
 }
 
-/// FNV-1a: the same on every server and in every version, unlike the standard library's hasher.
-fn shard(key: &str) -> usize {
-    let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    (hash >> 32) as usize % SHARDS
+/// Equal if they hold the same content after the same index.
+impl PartialEq for Machine {
+    fn eq(&self, other: &Self) -> bool {
+        let settled = |machine: &Machine| {
+            let capture = machine.clone().capture();
+            (capture.applied, capture.pages.sum())
+        };
+        settled(self) == settled(other)
+    }
 }
 
 #[cfg(test)]
@@ -184,8 +252,8 @@ mod tests {
         machine.apply(1, &put("a", "1"));
         let image = machine.clone();
         machine.apply(2, &put("a", "2"));
-        assert_eq!(image.get("a").map(String::as_str), Some("1"));
-        assert_eq!(machine.get("a").map(String::as_str), Some("2"));
+        assert_eq!(image.get("a").as_deref(), Some("1"));
+        assert_eq!(machine.get("a").as_deref(), Some("2"));
         assert_eq!((image.applied(), machine.applied()), (1, 2));
     }
 
@@ -212,7 +280,7 @@ mod tests {
             machine.apply(3, &cas(Some("1"))),
             Applied::Done { index: 3 }
         );
-        assert_eq!(machine.get("a").map(String::as_str), Some("9"));
+        assert_eq!(machine.get("a").as_deref(), Some("9"));
     }
 
     #[test]
@@ -231,7 +299,7 @@ mod tests {
         };
         assert_eq!(machine.apply(1, &append), Applied::Done { index: 1 });
         assert_eq!(machine.apply(2, &append), Applied::Done { index: 1 });
-        assert_eq!(machine.get("a").map(String::as_str), Some("x"));
+        assert_eq!(machine.get("a").as_deref(), Some("x"));
     }
 
     #[test]

@@ -4,21 +4,17 @@
 //! the last answer. The *network between servers* may repeat a forwarded command: its origin (server, boot,
 //! sequence) is admitted once.
 
-use super::Applied;
+use super::{Applied, Machine, stored};
 use crate::api::Session;
 use crate::types::{Index, ServerId};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 
 /// Sessions that are remembered. The one that was used longest ago is forgotten first; a client that comes
 /// back after that is a new one, and its repeated request would be applied again.
-pub const MAX_SESSIONS: usize = 10_000;
+pub const MAX_SESSIONS: u64 = 10_000;
 /// How far apart commands of one origin may overtake each other.
 const ORIGIN_WINDOW: u64 = 16_384;
-
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sessions {
-    pub(super) last: BTreeMap<u64, Remembered>,
-}
 
 /// The last request of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,33 +24,52 @@ pub(super) struct Remembered {
     pub answer: Applied,
 }
 
-impl Sessions {
+impl Machine {
+    fn remembered(&self, client: u64) -> Option<Remembered> {
+        // What this program wrote, it reads.
+        stored::remembered_from(self.pages.get(&stored::session(client))?).ok()
+    }
+
     /// The answer to a request that was applied before. One older than the client's last is a duplicate
     /// whose answer nobody can be waiting for.
-    pub fn answered(&self, session: &Session) -> Option<&Applied> {
-        let remembered = self.last.get(&session.client)?;
+    pub(super) fn answered(&self, session: &Session) -> Option<Applied> {
+        let remembered = self.remembered(session.client)?;
         match remembered.sequence.cmp(&session.sequence) {
             std::cmp::Ordering::Less => None,
-            std::cmp::Ordering::Equal => Some(&remembered.answer),
-            std::cmp::Ordering::Greater => Some(&Applied::Duplicate),
+            std::cmp::Ordering::Equal => Some(remembered.answer),
+            std::cmp::Ordering::Greater => Some(Applied::Duplicate),
         }
     }
 
-    pub fn remember(&mut self, session: Session, index: Index, answer: Applied) {
+    pub(super) fn remember(&mut self, session: Session, index: Index, answer: &Applied) {
+        let client = session.client;
+        match self.remembered(client) {
+            Some(earlier) => {
+                self.pages
+                    .remove(index, &stored::used(earlier.used, client));
+            }
+            None => self.totals.sessions += 1,
+        }
         let remembered = Remembered {
             sequence: session.sequence,
             used: index,
-            answer,
+            answer: answer.clone(),
         };
-        self.last.insert(session.client, remembered);
-        if self.last.len() > MAX_SESSIONS
-            && let Some(oldest) = self
-                .last
-                .iter()
-                .min_by_key(|(_, session)| session.used)
-                .map(|(&client, _)| client)
-        {
-            self.last.remove(&oldest);
+        self.pages.put(
+            index,
+            &stored::session(client),
+            &stored::remembered(&remembered),
+        );
+        self.pages.put(index, &stored::used(index, client), &[]);
+        if self.totals.sessions > MAX_SESSIONS {
+            let oldest = self.pages.scan(&[stored::USED], |key, _| {
+                ControlFlow::Break(stored::used_from(key))
+            });
+            if let Some(Some((used, client))) = oldest {
+                self.pages.remove(index, &stored::used(used, client));
+                self.pages.remove(index, &stored::session(client));
+                self.totals.sessions -= 1;
+            }
         }
     }
 }
@@ -63,6 +78,8 @@ impl Sessions {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Origins {
     pub seen: BTreeMap<ServerId, Seen>,
+    /// Servers whose commands were admitted since the pages were told.
+    pub changed: BTreeSet<ServerId>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,6 +94,7 @@ pub(super) struct Seen {
 impl Origins {
     /// True for the first time; commands of an earlier boot come too late.
     pub fn admit(&mut self, origin: &super::Origin) -> bool {
+        self.changed.insert(origin.server);
         let seen = self.seen.entry(origin.server).or_default();
         if origin.boot < seen.boot {
             return false;
@@ -140,29 +158,20 @@ mod tests {
 
     #[test]
     fn the_session_used_longest_ago_is_forgotten_first() {
-        let mut sessions = Sessions::default();
-        for client in 0..=MAX_SESSIONS as u64 {
-            let session = Session {
-                client,
-                sequence: 1,
-            };
-            sessions.remember(session, client + 1, Applied::Done { index: client + 1 });
+        let mut machine = Machine::new();
+        let session = |client| Session {
+            client,
+            sequence: 1,
+        };
+        for client in 0..=MAX_SESSIONS {
+            let answer = Applied::Done { index: client + 1 };
+            machine.remember(session(client), client + 1, &answer);
         }
-        assert_eq!(sessions.last.len(), MAX_SESSIONS);
+        assert_eq!(machine.totals.sessions, MAX_SESSIONS);
+        assert_eq!(machine.answered(&session(0)), None);
         assert_eq!(
-            sessions.answered(&Session {
-                client: 0,
-                sequence: 1
-            }),
-            None
-        );
-        assert!(
-            sessions
-                .answered(&Session {
-                    client: 1,
-                    sequence: 1
-                })
-                .is_some()
+            machine.answered(&session(1)),
+            Some(Applied::Done { index: 2 })
         );
     }
 }

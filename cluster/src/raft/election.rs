@@ -9,6 +9,7 @@ impl Raft {
         self.ticks_since_election += 1;
         if self.ticks_since_election < self.timeout
             || !self.config.members.contains(&self.config.id)
+            || self.receiving.installing.is_some()
         {
             return Ok(());
         }
@@ -64,6 +65,7 @@ impl Raft {
         self.ticks_since_election = 0;
         self.ticks_since_heartbeat = 0;
         self.reads = read::Reads::default();
+        self.stop_receiving();
         let next = self.log.last() + 1;
         self.progress = self
             .peers()
@@ -115,7 +117,10 @@ impl Raft {
                     granted: true,
                     ..
                 } => {}
-                Message::Append { .. } | Message::Heartbeat { .. } | Message::Chunk { .. } => {
+                Message::Append { .. }
+                | Message::Heartbeat { .. }
+                | Message::Offer { .. }
+                | Message::Chunk { .. } => {
                     self.set_term(term);
                     self.become_follower(Some(from));
                 }
@@ -129,7 +134,10 @@ impl Raft {
         if term < self.term {
             match message {
                 // A leader of an earlier term, or a server that asks for votes in one, learns of this one.
-                Message::Append { .. } | Message::Heartbeat { .. } | Message::Chunk { .. } => {
+                Message::Append { .. }
+                | Message::Heartbeat { .. }
+                | Message::Offer { .. }
+                | Message::Chunk { .. } => {
                     self.ready.send.push((
                         from,
                         Message::HeartbeatReply {

@@ -78,6 +78,7 @@ impl Raft {
         matched: Index,
         commit: Index,
     ) -> Result<(), Impossible> {
+        self.stop_receiving();
         let result = AppendResult::Matched { index: matched };
         self.promise(
             from,

@@ -20,6 +20,7 @@ impl Raft {
             self.broadcast_heartbeat();
             self.resume_transfers();
         }
+        self.refill_transfers();
         Ok(())
     }
 
@@ -162,7 +163,7 @@ impl Raft {
                 match follower.flow {
                     Flow::Probe { .. } => follower.replicate(),
                     // It reconnects to the log that is still here, whatever brought it there.
-                    Flow::Snapshot { .. } if follower.matched + 1 >= self.log.first() => {
+                    Flow::Snapshot(_) if follower.matched + 1 >= self.log.first() => {
                         follower.replicate()
                     }
                     _ => {}
@@ -178,7 +179,7 @@ impl Raft {
                     // An answer to an older question.
                     Flow::Probe { .. } if at != follower.next - 1 => return Ok(()),
                     Flow::Replicate { .. } if at <= follower.matched => return Ok(()),
-                    Flow::Snapshot { .. } => return Ok(()),
+                    Flow::Snapshot(_) => return Ok(()),
                     _ => {}
                 }
                 // Skip in one step what can't agree: entries of terms that the follower does not have.

@@ -5,6 +5,9 @@ use super::Impossible;
 use crate::types::{Entry, Index, Term};
 use std::collections::VecDeque;
 
+/// What an entry costs besides its data, in bytes.
+const ENTRY_OVERHEAD: u64 = 32;
+
 #[derive(Clone, Debug)]
 pub struct Log {
     /// The entry before the first one that is kept.
@@ -87,11 +90,25 @@ impl Log {
             .skip(start as usize)
             .take_while(|entry| {
                 let first = bytes == 0;
-                bytes += entry.data.len() + 32;
+                bytes += entry.data.len() + ENTRY_OVERHEAD as usize;
                 entry.index <= to && (first || bytes <= max_bytes)
             })
             .cloned()
             .collect()
+    }
+
+    /// The lowest index such that the entries after it, up to `to`, have at most so many bytes.
+    pub fn lowest_within(&self, to: Index, bytes: u64) -> Index {
+        let (mut index, mut sum) = (to.min(self.last()), 0);
+        while index > self.base_index {
+            let at = (index - self.base_index - 1) as usize;
+            sum += self.entries[at].data.len() as u64 + ENTRY_OVERHEAD;
+            if sum > bytes {
+                break;
+            }
+            index -= 1;
+        }
+        index
     }
 
     /// Adds an entry at the end.

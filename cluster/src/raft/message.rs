@@ -1,6 +1,6 @@
 //! What servers say to each other.
 
-use crate::types::{Entry, Index, SnapshotMeta, Term};
+use crate::types::{Entry, Index, Lineage, Root, SnapshotMeta, Term};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -40,18 +40,33 @@ pub enum Message {
         term: Term,
         round: u64,
     },
-    /// A piece of an image of the state machine (InstallSnapshot; Raft, section 7).
+    /// The follower needs what the log no longer has: an image of the state at `meta` (InstallSnapshot; Raft,
+    /// section 7).
+    Offer {
+        term: Term,
+        /// Counts the transfers of a leader.
+        transfer: u64,
+        meta: SnapshotMeta,
+        lineage: Lineage,
+        /// Whether the follower may ask for what changed only.
+        delta: bool,
+    },
+    /// A piece of that image: its pages from key `from` up to key `reached`.
     Chunk {
         term: Term,
-        meta: SnapshotMeta,
-        total: u64,
-        offset: u64,
+        transfer: u64,
+        base: Index,
+        from: Vec<u8>,
+        /// `None`: this is the last one.
+        reached: Option<Vec<u8>>,
+        /// Of the whole state.
+        root: Root,
         data: Vec<u8>,
     },
-    ChunkReply {
+    TransferReply {
         term: Term,
-        index: Index,
-        result: ChunkResult,
+        transfer: u64,
+        result: TransferResult,
     },
     /// A command for whoever leads. Lost without a trace if the receiver does not.
     Propose {
@@ -76,10 +91,16 @@ pub enum AppendResult {
     Conflict { at: Index, last: Index, term: Term },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ChunkResult {
-    /// The follower wants the image from this offset on.
-    Want { offset: u64 },
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TransferResult {
+    /// The follower wants what changed since its checkpoint at `base` (0: everything); of earlier transfers it has
+    /// up to each of these keys, in order, the state at that index.
+    Want {
+        base: Index,
+        have: Vec<(Vec<u8>, Index)>,
+    },
+    /// Everything up to this key arrived; `None`: all of it, and it is being installed.
+    Reached { key: Option<Vec<u8>> },
     /// The follower has committed up to here already, by this image or without it.
     Have { commit: Index },
 }
@@ -94,8 +115,9 @@ impl Message {
             | Message::AppendReply { term, .. }
             | Message::Heartbeat { term, .. }
             | Message::HeartbeatReply { term, .. }
+            | Message::Offer { term, .. }
             | Message::Chunk { term, .. }
-            | Message::ChunkReply { term, .. } => Some(*term),
+            | Message::TransferReply { term, .. } => Some(*term),
             Message::Propose { .. }
             | Message::ReadIndex { .. }
             | Message::ReadIndexReply { .. } => None,

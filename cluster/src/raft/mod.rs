@@ -20,9 +20,10 @@ mod progress;
 mod read;
 mod snapshot;
 
-pub use message::{AppendResult, ChunkResult, Message};
+pub use message::{AppendResult, Message, TransferResult};
+pub use snapshot::{ChunkData, ChunkRequest, Piece, TransferStats};
 
-use crate::types::{Entry, EntryKind, HardState, Index, ServerId, SnapshotMeta, Term};
+use crate::types::{Entry, EntryKind, HardState, Index, Lineage, ServerId, SnapshotMeta, Term};
 use log::Log;
 use progress::{Flow, Progress};
 use rand::{Rng, SeedableRng};
@@ -48,14 +49,28 @@ pub struct Config {
     pub max_append_bytes: usize,
     pub max_inflight_messages: usize,
     pub max_inflight_bytes: usize,
-    /// Size of one piece of an image.
-    pub chunk_bytes: u64,
+    /// How images travel to followers.
+    pub transfer: TransferConfig,
+}
+
+/// Limits of images on their way to followers.
+#[derive(Clone, Copy, Debug)]
+pub struct TransferConfig {
+    /// Size of one piece.
+    pub chunk_bytes: usize,
+    /// Bytes under way to one follower.
+    pub window_bytes: usize,
+    /// Bytes per tick, to all followers together; `None`: no limit.
+    pub bytes_per_tick: Option<u64>,
+    /// Whether only what changed may be sent.
+    pub delta: bool,
 }
 
 /// What was found on disk at the start.
 #[derive(Clone, Debug, Default)]
 pub struct Restored {
     pub hard_state: HardState,
+    pub lineage: Lineage,
     /// What the checkpoint holds; the default if there is none.
     pub snapshot: SnapshotMeta,
     /// Index and term before the first of `entries`.
@@ -82,24 +97,6 @@ pub struct Batch {
     pub entries: Vec<Entry>,
 }
 
-/// A piece of the newest image that a follower needs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChunkRequest {
-    pub to: ServerId,
-    pub index: Index,
-    pub offset: u64,
-    pub bytes: u64,
-}
-
-/// A piece of an image that came from the leader.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Piece {
-    pub meta: SnapshotMeta,
-    pub total: u64,
-    pub offset: u64,
-    pub data: Vec<u8>,
-}
-
 /// What is to be done, in this order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ready {
@@ -109,6 +106,8 @@ pub struct Ready {
     pub apply: Vec<Entry>,
     /// Reads that may be served once this index is applied.
     pub reads: Vec<(u64, Index)>,
+    /// Followers that need an image: to be answered by [`Raft::offer`].
+    pub offers: Vec<ServerId>,
     /// To be answered by [`Raft::chunk_read`].
     pub chunks: Vec<ChunkRequest>,
     /// To be answered by [`Raft::staged`].
@@ -133,8 +132,9 @@ pub struct Raft {
     vote: Option<ServerId>,
     leader: Option<ServerId>,
     log: Log,
-    /// The newest image on this server's disk.
+    /// The newest checkpoint on this server's disk.
     snapshot: SnapshotMeta,
+    lineage: Lineage,
 
     ticks_since_election: u32,
     ticks_since_heartbeat: u32,
@@ -145,6 +145,7 @@ pub struct Raft {
 
     progress: BTreeMap<ServerId, Progress>,
     reads: read::Reads,
+    sending: snapshot::Sending,
     receiving: snapshot::Receiving,
 
     hard_state_changed: bool,
@@ -162,6 +163,7 @@ impl Raft {
     pub fn new(config: Config, restored: Restored) -> Result<Self, Impossible> {
         let Restored {
             hard_state,
+            lineage,
             snapshot,
             base,
             entries,
@@ -178,6 +180,7 @@ impl Raft {
             leader: None,
             log,
             snapshot,
+            lineage,
             ticks_since_election: 0,
             ticks_since_heartbeat: 0,
             timeout: config.election_ticks,
@@ -185,6 +188,7 @@ impl Raft {
             votes: BTreeMap::new(),
             progress: BTreeMap::new(),
             reads: read::Reads::default(),
+            sending: snapshot::Sending::default(),
             receiving: snapshot::Receiving::default(),
             hard_state_changed: false,
             unsaved_mark: None,
@@ -242,7 +246,7 @@ impl Raft {
         let flow = |follower: &Progress| match &follower.flow {
             Flow::Probe { waiting } => format!("probe{}", if *waiting { " (waiting)" } else { "" }),
             Flow::Replicate { inflight } => format!("replicate ({} under way)", inflight.len()),
-            Flow::Snapshot { meta, offset, .. } => format!("image {} from {offset}", meta.index),
+            Flow::Snapshot(transfer) => transfer.describe(),
         };
         let flows = self.progress.iter();
         flows
@@ -308,28 +312,33 @@ impl Raft {
                 Ok(())
             }
             Message::HeartbeatReply { round, .. } => self.receive_heartbeat_reply(from, round),
-            Message::Chunk {
+            Message::Offer {
+                transfer,
                 meta,
-                total,
-                offset,
+                lineage,
+                delta,
+                ..
+            } => {
+                self.follow(from)?;
+                self.receive_offer(from, transfer, meta, delta && lineage == self.lineage);
+                Ok(())
+            }
+            Message::Chunk {
+                transfer,
+                base,
+                from: start,
+                reached,
+                root,
                 data,
                 ..
             } => {
                 self.follow(from)?;
-                self.receive_chunk(
-                    from,
-                    Piece {
-                        meta,
-                        total,
-                        offset,
-                        data,
-                    },
-                );
+                self.receive_chunk(from, transfer, base, &start, root, (reached, data));
                 Ok(())
             }
-            Message::ChunkReply { index, result, .. } => {
-                self.receive_chunk_reply(from, index, result)
-            }
+            Message::TransferReply {
+                transfer, result, ..
+            } => self.receive_transfer_reply(from, transfer, result),
             Message::Propose { data } => {
                 if self.role == Role::Leader {
                     self.append_as_leader(EntryKind::Command, data)?;
@@ -392,8 +401,26 @@ impl Raft {
     pub fn checkpointed(&mut self, meta: SnapshotMeta, compact_to: Index) {
         if meta.index > self.snapshot.index {
             self.snapshot = meta;
+            self.receiving.rebase(self.snapshot.index);
         }
         self.log.compact(compact_to.min(self.snapshot.index));
+    }
+
+    /// The lowest index such that the entries after it, up to `to`, have at most so many bytes.
+    pub fn lowest_within(&self, to: Index, bytes: u64) -> Index {
+        self.log.lowest_within(to, bytes)
+    }
+
+    /// Up to where every other member's log is known to agree; for a leader.
+    pub fn matched_by_all(&self) -> Option<Index> {
+        (self.role == Role::Leader)
+            .then(|| {
+                self.progress
+                    .values()
+                    .map(|follower| follower.matched)
+                    .min()
+            })
+            .flatten()
     }
 
     /// Sends a message once everything that was decided so far is durable.

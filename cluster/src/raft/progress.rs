@@ -1,6 +1,7 @@
 //! What a leader knows of one follower.
 
-use crate::types::{Index, SnapshotMeta};
+use super::snapshot::Transfer;
+use crate::types::Index;
 use std::collections::VecDeque;
 
 #[derive(Clone, Debug)]
@@ -26,12 +27,7 @@ pub enum Flow {
     /// Known: messages follow each other without waiting, within a window.
     Replicate { inflight: VecDeque<Inflight> },
     /// It needs entries that are gone: an image travels, piece by piece.
-    Snapshot {
-        meta: SnapshotMeta,
-        offset: u64,
-        waiting: bool,
-        idle_ticks: u32,
-    },
+    Snapshot(Box<Transfer>),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -72,7 +68,7 @@ impl Progress {
                 inflight.len() < max_messages
                     && inflight.iter().map(|sent| sent.bytes).sum::<usize>() < max_bytes
             }
-            Flow::Snapshot { .. } => false,
+            Flow::Snapshot(_) => false,
         }
     }
 
@@ -86,7 +82,7 @@ impl Progress {
                     self.next = last + 1;
                 }
             }
-            Flow::Snapshot { .. } => {}
+            Flow::Snapshot(_) => {}
         }
     }
 

@@ -13,9 +13,11 @@ mod requests;
 mod status;
 
 use crate::api::{Answer, ApiError, Request};
-use crate::machine::{Applied, Command, Machine};
-use crate::raft::{self, Batch, ChunkRequest, Impossible, Message, Piece, Raft, Role};
-use crate::types::{EntryKind, Index, ServerId, SnapshotMeta};
+use crate::checkpoint::chain::{Mode, Plan};
+use crate::checkpoint::{Captured, FileRef};
+use crate::machine::{Applied, Capture, Command, Machine};
+use crate::raft::{self, Batch, ChunkData, ChunkRequest, Impossible, Message, Piece, Raft, Role};
+use crate::types::{EntryKind, Index, Membership, Root, ServerId, SnapshotMeta};
 use std::collections::BTreeMap;
 
 /// Settings of a replica besides those of consensus.
@@ -23,10 +25,36 @@ use std::collections::BTreeMap;
 pub struct Config {
     pub raft: raft::Config,
     pub checkpoint: Trigger,
-    /// Entries kept before the checkpoint, so that a follower slightly behind needs no image.
-    pub trailing: u64,
+    pub mode: Mode,
+    pub capture: CaptureBy,
+    pub retention: Retention,
+    /// Bytes of the log after the last checkpoint beyond which a leader takes no more writes.
+    pub backlog_bytes: u64,
+    /// Bytes of the log that are kept for an image under way, so that it is of use when it arrives.
+    pub pinned_bytes: u64,
     pub reads: Reads,
     pub ack: Ack,
+}
+
+/// How the state at an index is held while it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CaptureBy {
+    /// By a reference to all of it; changed pages are picked while writing.
+    Cow,
+    /// By references to the changed pages, picked at once.
+    DirtyFlush,
+    /// Not at all: nothing is applied until it is written. For comparison.
+    Stop,
+}
+
+/// What of the log before a checkpoint stays for followers that are behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retention {
+    Discard,
+    /// So many entries.
+    Trailing(u64),
+    /// What a follower lacks, up to so many bytes.
+    KeepForFollowers(u64),
 }
 
 /// When a checkpoint is due: as soon as one of these is reached. All absent: only by hand.
@@ -76,29 +104,31 @@ pub enum Input {
     Stored {
         sequence: u64,
     },
-    /// Answers [`Effect::WriteCheckpoint`].
+    /// Answers [`Effect::WriteCheckpoint`], with the chain as it is now.
     CheckpointWritten {
         meta: SnapshotMeta,
-        bytes: u64,
+        file: Option<FileRef>,
+        chain: Vec<FileRef>,
         millis: f64,
     },
     /// A checkpoint is wanted now.
     Checkpoint,
-    /// Answers [`Effect::ReadChunk`]; `None`: that image is gone.
+    /// Answers [`Effect::ReadChunk`]; `None`: that capture is gone.
     ChunkRead {
         request: ChunkRequest,
-        piece: Option<(u64, Vec<u8>)>,
+        piece: Option<ChunkData>,
     },
     /// Answers [`Effect::Stage`].
     Staged {
-        index: Index,
-        staged: u64,
-        total: u64,
+        target: Index,
+        base: Index,
+        reached: Option<Vec<u8>>,
     },
-    /// Answers [`Effect::Install`].
+    /// Answers [`Effect::Install`], with the chain as it is now.
     Installed {
         meta: SnapshotMeta,
         machine: Box<Machine>,
+        chain: Vec<FileRef>,
     },
     /// The staged image was no image; the text goes to the log of the server.
     InstallFailed {
@@ -119,20 +149,31 @@ pub enum Effect {
         ticket: Ticket,
         result: Result<Answer, ApiError>,
     },
-    /// Write this state as a checkpoint; images of the indices in `keep` must stay readable.
+    /// Write this state as a checkpoint. With `wait`, nothing may be applied before it is written.
     WriteCheckpoint {
         meta: SnapshotMeta,
-        image: Box<Machine>,
-        keep: Vec<Index>,
+        captured: Box<Captured>,
+        plan: Plan,
+        wait: bool,
     },
     /// Entries before `first` are not needed any more.
     TruncateLog {
         first: Index,
     },
+    /// Hold this state for a transfer.
+    HoldCapture {
+        transfer: u64,
+        capture: Box<Capture>,
+    },
+    /// Of the captures held for transfers, only these are still needed.
+    KeepCaptures(Vec<u64>),
     ReadChunk(ChunkRequest),
     Stage(Piece),
+    /// Lay the staged image over this state, verify it, and make it the state to restart from.
     Install {
         meta: SnapshotMeta,
+        root: Root,
+        live: Box<Capture>,
     },
 }
 
@@ -157,6 +198,7 @@ impl Replica {
         config: Config,
         restored: raft::Restored,
         machine: Machine,
+        chain: Vec<FileRef>,
         boot: u64,
     ) -> Result<Self, Impossible> {
         if machine.applied() != restored.snapshot.index {
@@ -173,7 +215,7 @@ impl Replica {
             boot,
             now_ms: 0,
             requests: requests::Requests::default(),
-            images: images::Images::new(checkpoint),
+            images: images::Images::new(chain),
             join: status::Join::default(),
             replayed: 0,
             effects: Vec::new(),
@@ -202,35 +244,43 @@ impl Replica {
             Input::Stored { sequence } => self.raft.stored(sequence)?,
             Input::CheckpointWritten {
                 meta,
-                bytes,
+                file,
+                chain,
                 millis,
-            } => self.checkpoint_written(meta, bytes, millis),
+            } => self.checkpoint_written(meta, file, chain, millis),
             Input::Checkpoint => self.images.wanted = true,
-            Input::ChunkRead { request, piece } => {
-                if piece.is_some() && request.offset == 0 {
-                    self.images.status.sent += 1;
-                }
-                self.raft
-                    .chunk_read(request.to, request.index, request.offset, piece);
-            }
+            Input::ChunkRead { request, piece } => self.raft.chunk_read(&request, piece),
             Input::Staged {
-                index,
-                staged,
-                total,
-            } => self.raft.staged(index, staged, total),
-            Input::Installed { meta, machine } => self.image_installed(meta, *machine)?,
-            Input::InstallFailed { .. } => {
-                self.images.installing = false;
-                self.raft.install_failed();
-            }
+                target,
+                base,
+                reached,
+            } => self.raft.staged(target, base, reached),
+            Input::Installed {
+                meta,
+                machine,
+                chain,
+            } => self.image_installed(meta, *machine, chain)?,
+            Input::InstallFailed { .. } => self.image_refused(),
         }
         self.pump()?;
         if self.ask_again()? {
             self.pump()?;
         }
-        self.begin_checkpoint_if_due();
         self.begin_install_if_whole();
+        self.let_captures_go();
         Ok(std::mem::take(&mut self.effects))
+    }
+
+    /// Captures the state for a checkpoint if one is due. To be called after each step; apart from it, so that the
+    /// caller can tell how long it took.
+    pub fn checkpoint_if_due(&mut self) -> Vec<Effect> {
+        self.begin_checkpoint_if_due();
+        std::mem::take(&mut self.effects)
+    }
+
+    /// How long the last capture stopped this server, as the caller measured; for the status.
+    pub fn paused(&mut self, micros: f64) {
+        self.images.paused(micros);
     }
 
     /// Carries over what consensus decided.
@@ -248,7 +298,12 @@ impl Replica {
         for entry in ready.apply {
             self.images.count(entry.data.len() as u64);
             match entry.kind {
-                EntryKind::Noop | EntryKind::Config => self.machine.skip(entry.index),
+                EntryKind::Noop => self.machine.skip(entry.index),
+                EntryKind::Config => {
+                    let members: Membership = postcard::from_bytes(&entry.data)
+                        .map_err(|error| Impossible(format!("entry {}: {error}", entry.index)))?;
+                    self.machine.apply_members(entry.index, &members);
+                }
                 EntryKind::Command => {
                     let command = Command::decode(&entry.data)
                         .map_err(|error| Impossible(format!("entry {}: {error}", entry.index)))?;
@@ -266,10 +321,13 @@ impl Replica {
             self.admit_read(id, index);
         }
         self.answer_reads();
+        for follower in ready.offers {
+            self.capture_for(follower);
+        }
         self.effects
             .extend(ready.chunks.into_iter().map(Effect::ReadChunk));
         for piece in ready.stage {
-            self.images.status.bytes_received += piece.data.len() as u64;
+            self.images.received(&piece);
             self.effects.push(Effect::Stage(piece));
         }
         let caught_up = self.raft.role() == Role::Leader

@@ -7,7 +7,7 @@
 use super::{Ack, Effect, Reads, Replica, Ticket, Waiting};
 use crate::api::{Answer, ApiError, KvOp, Request};
 use crate::machine::{Applied, Command, Origin};
-use crate::raft::{Impossible, Proposed};
+use crate::raft::{Impossible, Proposed, Role};
 use crate::types::{Index, ServerId, Term};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -86,6 +86,13 @@ impl Replica {
                 } else {
                     self.refuse(ticket);
                 }
+            }
+            _ if self.raft.role() == Role::Leader
+                && self.images.backlog() > self.config.backlog_bytes =>
+            {
+                let message = "checkpoints do not keep up with the writes";
+                let error = self.error("overloaded", true, message);
+                self.answer(ticket, Err(error));
             }
             op => {
                 let sequence = self.requests.last_write + 1;
@@ -166,7 +173,7 @@ impl Replica {
     }
 
     fn answer_read(&mut self, ticket: Ticket, key: &str) {
-        let value = self.machine.get(key).cloned();
+        let value = self.machine.get(key).map(|value| value.into_owned());
         let index = self.machine.applied();
         self.answer(ticket, Ok(Answer { value, index }));
     }

@@ -1,7 +1,7 @@
 //! What a server says of itself.
 
 use super::Replica;
-use crate::api::Status;
+use crate::api::{InstallStatus, Status};
 use crate::raft::{Message, Role};
 use crate::types::Index;
 
@@ -18,7 +18,7 @@ impl Join {
         if self.target.is_none() {
             self.target = match message {
                 Message::Append { commit, .. } => Some(*commit),
-                Message::Chunk { meta, .. } => Some(meta.index),
+                Message::Offer { meta, .. } => Some(meta.index),
                 _ => None,
             };
         }
@@ -62,8 +62,13 @@ impl Replica {
             first_index: self.raft.first_index(),
             last_index: self.raft.last_index(),
             checkpoint: self.images.checkpoint.clone(),
-            install: self.images.status.clone(),
+            install: InstallStatus {
+                bytes_sent: self.raft.transfer_stats().bytes,
+                bytes_resent: self.raft.transfer_stats().resent,
+                ..self.images.status.clone()
+            },
             keys: self.machine.keys(),
+            bytes: self.machine.bytes(),
             phase: if self.join.done { "serving" } else { "join" }.into(),
             ..Status::default()
         }

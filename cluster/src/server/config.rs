@@ -1,7 +1,9 @@
 //! Settings of a server, as the command line gives them.
 
+use crate::checkpoint::chain::Mode;
+use crate::checkpoint::{Keep, Policy};
 use crate::raft;
-use crate::replica::{self, Ack, Reads, Trigger};
+use crate::replica::{self, Ack, CaptureBy, Reads, Retention, Trigger};
 use crate::types::ServerId;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -22,15 +24,33 @@ pub struct Config {
     pub peers: BTreeMap<ServerId, String>,
     pub sync: SyncPolicy,
     pub checkpoint: Trigger,
-    pub trailing: u64,
+    pub mode: Mode,
+    pub capture: CaptureBy,
+    pub keep: Keep,
+    pub retention: Retention,
+    pub archive: bool,
+    pub backlog_bytes: u64,
     pub heartbeat: Duration,
     pub election_timeout: Duration,
     pub reads: Reads,
     pub ack: Ack,
     pub disk: DiskKind,
     pub segment_bytes: u64,
-    pub chunk_bytes: u64,
+    pub transfer: TransferLimits,
+    /// Threads that load checkpoints and decode the log.
+    pub threads: usize,
     pub exit_with_stdin: bool,
+}
+
+/// How images travel to followers.
+#[derive(Clone, Copy, Debug)]
+pub struct TransferLimits {
+    pub chunk_bytes: u64,
+    pub window_bytes: u64,
+    pub bytes_per_s: Option<u64>,
+    pub delta: bool,
+    /// Bytes of the log kept for an image under way.
+    pub pinned_bytes: u64,
 }
 
 /// When the log is synced, and so what a power loss may cost.
@@ -66,13 +86,48 @@ impl Config {
                 max_append_bytes: 1 << 20,
                 max_inflight_messages: 256,
                 max_inflight_bytes: 8 << 20,
-                chunk_bytes: self.chunk_bytes,
+                transfer: raft::TransferConfig {
+                    chunk_bytes: self.transfer.chunk_bytes as usize,
+                    window_bytes: self.transfer.window_bytes as usize,
+                    bytes_per_tick: self
+                        .transfer
+                        .bytes_per_s
+                        .map(|rate| (rate * TICK.as_millis() as u64 / 1_000).max(1)),
+                    delta: self.transfer.delta,
+                },
             },
             checkpoint: self.checkpoint,
-            trailing: self.trailing,
+            mode: self.mode,
+            capture: self.capture,
+            retention: self.retention,
+            backlog_bytes: self.backlog_bytes,
+            pinned_bytes: self.transfer.pinned_bytes,
             reads: self.reads,
             ack: self.ack,
         }
+    }
+}
+
+impl Config {
+    pub fn checkpoint_policy(&self) -> Policy {
+        Policy {
+            mode: self.mode,
+            keep: self.keep,
+        }
+    }
+}
+
+/// Parses `discard`, `trailing=N` or `keep-for-followers=SIZE`.
+pub fn retention(text: &str) -> Result<Retention, String> {
+    let expected = || format!("{text:?}: expected discard, trailing=N or keep-for-followers=SIZE");
+    match text.split_once('=') {
+        None if text == "discard" => Ok(Retention::Discard),
+        Some(("trailing", entries)) => entries
+            .parse()
+            .map(Retention::Trailing)
+            .map_err(|_| expected()),
+        Some(("keep-for-followers", bytes)) => size(bytes).map(Retention::KeepForFollowers),
+        _ => Err(expected()),
     }
 }
 

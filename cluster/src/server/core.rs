@@ -130,7 +130,28 @@ impl Core {
     }
 
     fn step(&mut self, input: Input) -> Result<(), Impossible> {
-        for effect in self.replica.step(input)? {
+        let effects = self.replica.step(input)?;
+        self.carry_out(effects);
+        let began = Instant::now();
+        let effects = self.replica.checkpoint_if_due();
+        if !effects.is_empty() {
+            let captured = began.elapsed();
+            let began = Instant::now();
+            let waits = self.carry_out(effects);
+            let pause = if waits {
+                captured + began.elapsed()
+            } else {
+                captured
+            };
+            self.replica.paused(pause.as_secs_f64() * 1e6);
+        }
+        Ok(())
+    }
+
+    /// Returns whether one of them had to be waited for.
+    fn carry_out(&mut self, effects: Vec<Effect>) -> bool {
+        let mut waited = false;
+        for effect in effects {
             match effect {
                 Effect::Send { to, message } => self.doors.peers.send(to, message),
                 Effect::Store(batch) => self.doors.log.store(batch),
@@ -141,18 +162,28 @@ impl Core {
                         let _ = reply.send(result);
                     }
                 }
-                Effect::WriteCheckpoint { meta, image, keep } => {
-                    self.doors.images.write(meta, image, keep)
+                Effect::WriteCheckpoint {
+                    meta,
+                    captured,
+                    plan,
+                    wait,
+                } => {
+                    self.doors.images.write(meta, captured, plan, wait);
+                    waited |= wait;
                 }
+                Effect::HoldCapture { transfer, capture } => {
+                    self.doors.images.hold(transfer, capture)
+                }
+                Effect::KeepCaptures(transfers) => self.doors.images.keep(transfers),
                 Effect::ReadChunk(request) => self.doors.images.read(request),
                 Effect::Stage(piece) => self.doors.images.stage(piece),
-                Effect::Install { meta } => {
+                Effect::Install { meta, root, live } => {
                     tracing::info!(index = meta.index, "installing an image from the leader");
-                    self.doors.images.install(meta);
+                    self.doors.images.install(meta, root, live);
                 }
             }
         }
-        Ok(())
+        waited
     }
 
     fn publish(&mut self) {

@@ -1,56 +1,87 @@
-//! The threads for images: one writes checkpoints and installs what a leader sends, one reads pieces for followers,
+//! The threads for images: one writes checkpoints and takes in what a leader sends, one reads pieces for followers,
 //! so that a checkpoint being written holds up no transfer.
 
 use super::ServerError;
 use super::core::Job;
 use super::shared::millis;
-use crate::checkpoint::{CheckpointError, Checkpoints};
-use crate::disk::Disk;
-use crate::machine::Machine;
+use super::storage::now_ms;
+use crate::checkpoint::chain::Plan;
+use crate::checkpoint::{self, Captured, CheckpointError, Checkpoints};
+use crate::machine::Capture;
 use crate::raft::{ChunkRequest, Piece};
 use crate::replica::Input;
-use crate::types::{Index, SnapshotMeta};
-use std::sync::Arc;
+use crate::transfer::Captures;
+use crate::types::{Root, SnapshotMeta};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
 
 enum Work {
     Write {
         meta: SnapshotMeta,
-        image: Box<Machine>,
-        keep: Vec<Index>,
+        captured: Box<Captured>,
+        plan: Plan,
+        /// Dropped when it is done.
+        done: Option<Sender<()>>,
     },
     Stage(Piece),
-    Install(SnapshotMeta),
+    Install {
+        meta: SnapshotMeta,
+        root: Root,
+        live: Box<Capture>,
+    },
+}
+
+enum Read {
+    Hold(u64, Box<Capture>),
+    Keep(Vec<u64>),
+    Chunk(ChunkRequest),
 }
 
 pub struct Images {
     work: Sender<Work>,
-    reads: Sender<ChunkRequest>,
+    reads: Sender<Read>,
 }
 
 impl Images {
-    pub fn write(&self, meta: SnapshotMeta, image: Box<Machine>, keep: Vec<Index>) {
+    /// With `wait`, returns only when it is written.
+    pub fn write(&self, meta: SnapshotMeta, captured: Box<Captured>, plan: Plan, wait: bool) {
+        let (done, written) = channel();
         // The threads end only with the process.
-        let _ = self.work.send(Work::Write { meta, image, keep });
+        let _ = self.work.send(Work::Write {
+            meta,
+            captured,
+            plan,
+            done: wait.then_some(done),
+        });
+        if wait {
+            // An error means that it is done, or that the process is about to end.
+            let _ = written.recv();
+        }
     }
 
     pub fn stage(&self, piece: Piece) {
         let _ = self.work.send(Work::Stage(piece));
     }
 
-    pub fn install(&self, meta: SnapshotMeta) {
-        let _ = self.work.send(Work::Install(meta));
+    pub fn install(&self, meta: SnapshotMeta, root: Root, live: Box<Capture>) {
+        let _ = self.work.send(Work::Install { meta, root, live });
+    }
+
+    pub fn hold(&self, transfer: u64, capture: Box<Capture>) {
+        let _ = self.reads.send(Read::Hold(transfer, capture));
+    }
+
+    pub fn keep(&self, transfers: Vec<u64>) {
+        let _ = self.reads.send(Read::Keep(transfers));
     }
 
     pub fn read(&self, request: ChunkRequest) {
-        let _ = self.reads.send(request);
+        let _ = self.reads.send(Read::Chunk(request));
     }
 }
 
 pub fn start(
     checkpoints: Checkpoints,
-    disk: Arc<dyn Disk>,
     jobs: Sender<Job>,
     fatal: Sender<Result<(), ServerError>>,
 ) -> Result<Images, ServerError> {
@@ -76,10 +107,7 @@ pub fn start(
         "images",
         Box::new(move || write(checkpoints, &queue, &answers)),
     )?;
-    spawn(
-        "chunks",
-        Box::new(move || read(disk.as_ref(), &read_queue, &jobs)),
-    )?;
+    spawn("chunks", Box::new(move || read(&read_queue, &jobs)))?;
     Ok(Images { work, reads })
 }
 
@@ -90,35 +118,57 @@ fn write(
 ) -> Result<(), CheckpointError> {
     for work in queue {
         let input = match work {
-            Work::Write { meta, image, keep } => {
+            Work::Write {
+                meta,
+                captured,
+                plan,
+                done,
+            } => {
                 let began = Instant::now();
-                let bytes = checkpoints.write(&meta, &image, &keep)?;
+                let file = checkpoints.write(&meta, &captured, plan, now_ms())?;
+                drop(done);
                 Input::CheckpointWritten {
                     meta,
-                    bytes,
+                    file,
+                    chain: checkpoints.manifest().chain(),
                     millis: millis(began),
                 }
             }
             Work::Stage(piece) => {
-                let staged = checkpoints.stage(&piece.meta, piece.offset, &piece.data)?;
-                Input::Staged {
-                    index: piece.meta.index,
-                    staged,
-                    total: piece.total,
+                let (target, base) = (piece.meta.index, piece.base);
+                let staged = checkpoints.stage(checkpoint::Piece {
+                    base,
+                    target,
+                    reached: piece.reached,
+                    data: piece.data,
+                });
+                match staged {
+                    Ok(reached) => Input::Staged {
+                        target,
+                        base,
+                        reached,
+                    },
+                    Err(error) => Input::InstallFailed {
+                        meta: piece.meta,
+                        why: error.to_string(),
+                    },
                 }
             }
-            Work::Install(meta) => match checkpoints.install(&meta) {
-                Ok(machine) => Input::Installed {
-                    meta,
-                    machine: Box::new(machine),
-                },
-                Err(error @ CheckpointError::Io { .. }) => return Err(error),
-                // Not an image: the leader will be asked again.
-                Err(error) => Input::InstallFailed {
-                    meta,
-                    why: error.to_string(),
-                },
-            },
+            Work::Install { meta, root, live } => {
+                match checkpoints.install(&meta, root, *live, now_ms()) {
+                    Ok(machine) => Input::Installed {
+                        meta,
+                        machine: Box::new(machine),
+                        chain: checkpoints.manifest().chain(),
+                    },
+                    Err(error @ CheckpointError::Io { .. }) => return Err(error),
+                    // Not an image: the leader will be asked again, for everything.
+                    Err(error) => Input::InstallFailed {
+                        meta,
+                        why: error.to_string(),
+                    },
+                }
+            }
         };
         if jobs.send(Job::Input(input)).is_err() {
             return Ok(());
@@ -127,18 +177,21 @@ fn write(
     Ok(())
 }
 
-fn read(
-    disk: &dyn Disk,
-    queue: &Receiver<ChunkRequest>,
-    jobs: &Sender<Job>,
-) -> Result<(), CheckpointError> {
-    for request in queue {
-        let piece = Checkpoints::read(disk, request.index, request.offset, request.bytes)?;
-        if jobs
-            .send(Job::Input(Input::ChunkRead { request, piece }))
-            .is_err()
-        {
-            return Ok(());
+fn read(queue: &Receiver<Read>, jobs: &Sender<Job>) -> Result<(), CheckpointError> {
+    let mut captures = Captures::default();
+    for read in queue {
+        match read {
+            Read::Hold(transfer, capture) => captures.hold(transfer, *capture),
+            Read::Keep(transfers) => captures.keep(&transfers),
+            Read::Chunk(request) => {
+                let piece = captures.read(&request);
+                if jobs
+                    .send(Job::Input(Input::ChunkRead { request, piece }))
+                    .is_err()
+                {
+                    return Ok(());
+                }
+            }
         }
     }
     Ok(())

@@ -78,10 +78,10 @@ pub fn run(config: Config) -> Result<(), ServerError> {
     runtime.spawn(http::serve(client_listener, shared.clone(), jobs.clone()));
 
     let recovered = recover(&config, &shared)?;
-    let (replica, log, checkpoints, disk) = recovered;
+    let (replica, log, checkpoints) = recovered;
     let peers = peers::start(runtime.handle(), &config, peer_listener, jobs.clone());
     let log = storage::start(log, config.sync, jobs.clone(), fatal.clone())?;
-    let images = images::start(checkpoints, disk, jobs.clone(), fatal.clone())?;
+    let images = images::start(checkpoints, jobs.clone(), fatal.clone())?;
     core::start(
         replica,
         queue,
@@ -106,7 +106,6 @@ type Parts = (
     Replica,
     crate::log::DeltaLog,
     crate::checkpoint::Checkpoints,
-    Arc<dyn Disk>,
 );
 
 /// Comes back from the data folder, phase by phase.
@@ -126,10 +125,18 @@ fn recover(config: &Config, shared: &Shared) -> Result<Parts, ServerError> {
     let now_ms = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |now| now.as_millis() as u64);
-    let opened = store::open(disk.clone(), config.segment_bytes, now_ms).map_err(failed)?;
+    let opened = store::open(
+        disk,
+        config.segment_bytes,
+        now_ms,
+        config.checkpoint_policy(),
+    )
+    .map_err(failed)?;
     shared.phase_done("open", started, "load");
     let started = Instant::now();
-    let recovered = opened.load().map_err(failed)?;
+    let recovered = opened.load(config.threads).map_err(failed)?;
+    shared.phase_took("full", recovered.loaded.full);
+    shared.phase_took("deltas", recovered.loaded.deltas);
     shared.phase_done("load", started, "replay");
     let started = Instant::now();
     let installed_total = recovered.checkpoints.manifest().installed_total;
@@ -137,7 +144,8 @@ fn recover(config: &Config, shared: &Shared) -> Result<Parts, ServerError> {
     let replica = Replica::new(
         config.replica(),
         recovered.restored,
-        recovered.machine,
+        recovered.loaded.machine,
+        recovered.checkpoints.manifest().chain(),
         recovered.boot,
     )?;
     shared.phase_done("replay", started, "join");
@@ -154,7 +162,7 @@ fn recover(config: &Config, shared: &Shared) -> Result<Parts, ServerError> {
         term = replica.raft().term(),
         "recovered"
     );
-    Ok((replica, recovered.log, recovered.checkpoints, disk))
+    Ok((replica, recovered.log, recovered.checkpoints))
 }
 
 fn stop_on_signals(

@@ -50,6 +50,15 @@ impl Shared {
         status.phase = next.to_owned();
     }
 
+    /// A part of a phase that overlaps nothing else of its kind.
+    pub fn phase_took(&self, phase: &str, took: std::time::Duration) {
+        let millis = took.as_secs_f64() * 1e3;
+        self.lock()
+            .recovery
+            .phases_ms
+            .insert(phase.to_owned(), millis);
+    }
+
     pub fn recovered(
         &self,
         checkpoint_index: u64,

@@ -2,19 +2,24 @@
 
 use super::{Coverage, Options, Weakness};
 use crate::api::{Answer, ApiError};
-use crate::checkpoint::Checkpoints;
+use crate::checkpoint::chain::Mode;
+use crate::checkpoint::{self, Checkpoints};
+use crate::checkpoint::{Keep, Policy};
 use crate::disk::{CrashRng, SimDisk};
 use crate::log::DeltaLog;
 use crate::raft::{self, Message};
-use crate::replica::{Config, Effect, Input, Reads, Replica, Ticket, Trigger};
+use crate::replica::{
+    CaptureBy, Config, Effect, Input, Reads, Replica, Retention, Ticket, Trigger,
+};
 use crate::store::{self, StoreError};
+use crate::transfer::Captures;
 use crate::types::ServerId;
 use rand::SeedableRng;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 const SEGMENT_BYTES: u64 = 2_048;
-const CHUNK_BYTES: u64 = 512;
+const CHUNK_BYTES: usize = 512;
 
 pub struct Host {
     config: Config,
@@ -22,6 +27,7 @@ pub struct Host {
     pub replica: Option<Replica>,
     log: Option<DeltaLog>,
     checkpoints: Option<Checkpoints>,
+    captures: Captures,
     /// Counts starts; what belongs to an earlier one is void.
     pub life: u64,
     sync: bool,
@@ -58,13 +64,22 @@ impl Host {
                 max_append_bytes: 512,
                 max_inflight_messages: 8,
                 max_inflight_bytes: 4_096,
-                chunk_bytes: CHUNK_BYTES,
+                transfer: raft::TransferConfig {
+                    chunk_bytes: CHUNK_BYTES,
+                    window_bytes: 4 * CHUNK_BYTES,
+                    bytes_per_tick: None,
+                    delta: true,
+                },
             },
             checkpoint: Trigger {
                 entries: Some(options.checkpoint_entries),
                 ..Trigger::default()
             },
-            trailing: options.trailing,
+            mode: Mode::Levels,
+            capture: CaptureBy::Cow,
+            retention: Retention::Trailing(options.trailing),
+            backlog_bytes: 1 << 30,
+            pinned_bytes: 1 << 20,
             reads: Reads::Linearizable,
             ack: options.weakness.ack(),
         };
@@ -75,6 +90,7 @@ impl Host {
             replica: None,
             log: None,
             checkpoints: None,
+            captures: Captures::default(),
             life: 0,
             sync,
         }
@@ -83,15 +99,27 @@ impl Host {
     /// Starts the replica from what is on disk; returns the bytes of a torn tail.
     pub fn start(&mut self) -> Result<u64, HostError> {
         self.life += 1;
-        let recovered = store::open(Arc::new(self.disk.clone()), SEGMENT_BYTES, 0)?.load()?;
+        let recovered = store::open(
+            Arc::new(self.disk.clone()),
+            SEGMENT_BYTES,
+            0,
+            Policy {
+                mode: self.config.mode,
+                keep: Keep::default(),
+            },
+        )?
+        .load(1)?;
         self.log = Some(recovered.log);
+        let chain = recovered.checkpoints.manifest().chain();
         self.checkpoints = Some(recovered.checkpoints);
+        self.captures = Captures::default();
         let mut config = self.config.clone();
         config.raft.seed ^= self.life << 32;
         let mut replica = Replica::new(
             config,
             recovered.restored,
-            recovered.machine,
+            recovered.loaded.machine,
+            chain,
             recovered.boot,
         )?;
         replica.record_applied();
@@ -122,7 +150,8 @@ impl Host {
             .replica
             .as_mut()
             .expect("only a running host is stepped");
-        let effects = replica.step(input)?;
+        let mut effects = replica.step(input)?;
+        effects.extend(replica.checkpoint_if_due());
         let mut outcome = Outcome::default();
         for effect in effects {
             self.carry_out(effect, &mut outcome)?;
@@ -149,49 +178,71 @@ impl Host {
                     },
                 ));
             }
-            Effect::WriteCheckpoint { meta, image, keep } => {
-                let bytes = checkpoints
-                    .write(&meta, &image, &keep)
+            Effect::WriteCheckpoint {
+                meta,
+                captured,
+                plan,
+                ..
+            } => {
+                let file = checkpoints
+                    .write(&meta, &captured, plan, 0)
                     .map_err(StoreError::from)?;
                 outcome.coverage.checkpoints += 1;
+                let chain = checkpoints.manifest().chain();
                 outcome.later.push((
                     30,
                     Input::CheckpointWritten {
                         meta,
-                        bytes,
+                        file,
+                        chain,
                         millis: 30.0,
                     },
                 ));
             }
+            Effect::HoldCapture { transfer, capture } => self.captures.hold(transfer, *capture),
+            Effect::KeepCaptures(transfers) => self.captures.keep(&transfers),
             Effect::TruncateLog { first } => {
                 let before = log.segments();
                 log.remove_before(first).map_err(StoreError::from)?;
                 outcome.coverage.truncations += u64::from(log.segments() < before);
             }
             Effect::ReadChunk(request) => {
-                let piece =
-                    Checkpoints::read(&self.disk, request.index, request.offset, request.bytes);
-                let piece = piece.map_err(StoreError::from)?;
+                let piece = self.captures.read(&request);
                 outcome.later.push((1, Input::ChunkRead { request, piece }));
             }
             Effect::Stage(piece) => {
-                let staged = checkpoints
-                    .stage(&piece.meta, piece.offset, &piece.data)
+                let (target, base) = (piece.meta.index, piece.base);
+                let reached = checkpoints
+                    .stage(checkpoint::Piece {
+                        base,
+                        target,
+                        reached: piece.reached,
+                        data: piece.data,
+                    })
                     .map_err(StoreError::from)?;
-                let (index, total) = (piece.meta.index, piece.total);
                 outcome.later.push((
                     1,
                     Input::Staged {
-                        index,
-                        staged,
-                        total,
+                        target,
+                        base,
+                        reached,
                     },
                 ));
             }
-            Effect::Install { meta } => {
-                let machine = Box::new(checkpoints.install(&meta).map_err(StoreError::from)?);
+            Effect::Install { meta, root, live } => {
+                let machine = checkpoints
+                    .install(&meta, root, *live, 0)
+                    .map_err(StoreError::from)?;
                 outcome.coverage.installs += 1;
-                outcome.later.push((5, Input::Installed { meta, machine }));
+                let chain = checkpoints.manifest().chain();
+                outcome.later.push((
+                    5,
+                    Input::Installed {
+                        meta,
+                        machine: Box::new(machine),
+                        chain,
+                    },
+                ));
             }
         }
         Ok(())

@@ -141,7 +141,7 @@ impl Invariants {
                 KvOp::Append { key, value } | KvOp::Put { key, value } => (key, value),
                 _ => continue,
             };
-            let found = machine.get(key).map_or("", String::as_str);
+            let found = machine.get(key).unwrap_or_default();
             match found
                 .split_inclusive(' ')
                 .filter(|part| part == value)
