@@ -10,6 +10,7 @@ pub mod checkpoint;
 pub mod disk;
 pub mod log;
 pub mod machine;
+pub mod offline;
 pub mod pages;
 pub mod raft;
 pub mod replica;

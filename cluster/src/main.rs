@@ -3,6 +3,8 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cluster::checkpoint::Keep;
 use cluster::checkpoint::chain::Mode;
+use cluster::disk::RealDisk;
+use cluster::offline::{self, Point};
 use cluster::replica::{Ack, CaptureBy, Reads, Retention, Trigger};
 use cluster::server::{self, Config, config};
 use cluster::types::ServerId;
@@ -29,7 +31,13 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Run one server of a cluster
-    Serve(Serve),
+    Serve(Box<Serve>),
+    /// Show what the data folder of a stopped server holds
+    Inspect(DataFolder),
+    /// Read every byte of the data folder of a stopped server; exit 1 and the place if something is broken
+    Verify(DataFolder),
+    /// Make a data folder with the state of a past index or time
+    Restore(Restore),
     /// Measure committed writes of a cluster on this machine
     Bench(cluster::bench::Bench),
 }
@@ -106,6 +114,9 @@ struct Serve {
     /// A log segment ends at this size
     #[arg(long, value_parser = config::size, default_value = "64MiB")]
     segment_bytes: u64,
+    /// ... or at this age
+    #[arg(long, value_parser = config::duration)]
+    segment_age: Option<Duration>,
     /// Images travel in pieces of this size
     #[arg(long, value_parser = config::size, default_value = "256KiB")]
     chunk_bytes: u64,
@@ -127,6 +138,100 @@ struct Serve {
     /// Stop when standard input ends: a server that must not outlive its parent
     #[arg(long)]
     exit_with_stdin: bool,
+}
+
+#[derive(Args)]
+struct DataFolder {
+    /// The folder
+    #[arg(long)]
+    data: PathBuf,
+}
+
+#[derive(Args)]
+struct Restore {
+    /// The folder of a stopped server; it is not changed
+    #[arg(long)]
+    data: PathBuf,
+    /// An index, `latest`, or a time in milliseconds since 1970 as `@1700000000000`
+    #[arg(long, value_parser = point, default_value = "latest")]
+    to: Point,
+    /// The new folder; must not hold data
+    #[arg(long)]
+    out: PathBuf,
+}
+
+fn point(text: &str) -> Result<Point, String> {
+    let expected = || format!("{text:?}: expected an index, latest or @MILLISECONDS");
+    match text.strip_prefix('@') {
+        _ if text == "latest" => Ok(Point::Latest),
+        Some(time) => time.parse().map(Point::Time).map_err(|_| expected()),
+        None => text.parse().map(Point::Index).map_err(|_| expected()),
+    }
+}
+
+/// Opens a folder that must be one of a server.
+fn existing(data: &std::path::Path) -> Result<RealDisk, String> {
+    if !data.is_dir() {
+        return Err(format!("{}: no such folder", data.display()));
+    }
+    RealDisk::open(data).map_err(|error| format!("{}: {error}", data.display()))
+}
+
+fn inspect(folder: &DataFolder) -> Result<(), String> {
+    let disk = existing(&folder.data)?;
+    let contents =
+        offline::inspect(&disk).map_err(|error| format!("{}: {error}", folder.data.display()))?;
+    print!("{}", contents.describe());
+    Ok(())
+}
+
+fn verify(folder: &DataFolder) -> Result<(), String> {
+    let disk = existing(&folder.data)?;
+    let findings = offline::verify(&disk, threads(0))
+        .map_err(|error| format!("{}: {error}", folder.data.display()))?;
+    let mut first = None;
+    for finding in &findings {
+        match &finding.state {
+            Ok(state) => println!("ok      {:>12} B  {}: {state}", finding.bytes, finding.what),
+            Err(error) => {
+                println!("BROKEN  {:>12} B  {}: {error}", finding.bytes, finding.what);
+                first.get_or_insert(error);
+            }
+        }
+    }
+    match first {
+        None => Ok(()),
+        Some(error) => Err(format!("{}: {error}", folder.data.display())),
+    }
+}
+
+fn restore(order: &Restore) -> Result<(), String> {
+    let from = existing(&order.data)?;
+    let into =
+        RealDisk::open(&order.out).map_err(|error| format!("{}: {error}", order.out.display()))?;
+    let restored = offline::restore(&from, std::sync::Arc::new(into), order.to, threads(0))
+        .map_err(|error| format!("{}: {error}", order.data.display()))?;
+    println!(
+        "restored index {} of term {}: {} keys, root {}\nfrom the checkpoint of {} and {} entries of the log; \
+         {} bytes, lineage {}",
+        restored.index,
+        restored.term,
+        restored.keys,
+        restored.root,
+        restored.checkpoint,
+        restored.replayed,
+        restored.bytes,
+        restored.lineage
+    );
+    Ok(())
+}
+
+/// Threads for loading; 0: one per core, at most 4.
+fn threads(wanted: usize) -> usize {
+    match wanted {
+        0 => std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4)),
+        threads => threads,
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -237,6 +342,7 @@ impl Serve {
                 DiskArg::PowerLoss => config::DiskKind::PowerLoss,
             },
             segment_bytes: self.segment_bytes,
+            segment_age: self.segment_age,
             transfer: config::TransferLimits {
                 chunk_bytes: self.chunk_bytes,
                 window_bytes: self.transfer_window,
@@ -244,10 +350,7 @@ impl Serve {
                 delta: self.transfer_mode == TransferArg::Delta,
                 pinned_bytes: self.transfer_pin,
             },
-            threads: match self.threads {
-                0 => std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4)),
-                threads => threads,
-            },
+            threads: threads(self.threads),
             exit_with_stdin: self.exit_with_stdin,
         })
     }
@@ -278,6 +381,9 @@ fn main() -> ExitCode {
                 return ExitCode::from(USAGE);
             }
         },
+        Command::Inspect(folder) => inspect(&folder),
+        Command::Verify(folder) => verify(&folder),
+        Command::Restore(order) => restore(&order),
         Command::Bench(bench) => cluster::bench::run(&bench),
     };
     match outcome {

@@ -5,7 +5,7 @@
 
 use crate::checkpoint::{CheckpointError, Checkpoints, Loaded, Policy};
 use crate::disk::Disk;
-use crate::log::{DeltaLog, LogError, Replayed};
+use crate::log::{DeltaLog, LogError, Replayed, Segments};
 use crate::raft::Restored;
 use crate::types::{Lineage, SnapshotMeta};
 use std::sync::Arc;
@@ -39,31 +39,35 @@ pub struct Opened {
     log: DeltaLog,
     replayed: Replayed,
     checkpoints: Checkpoints,
+    threads: usize,
 }
 
-/// Reads manifest and log.
+/// Reads manifest and log, on so many threads.
 pub fn open(
     disk: Arc<dyn Disk>,
-    segment_bytes: u64,
+    segments: Segments,
     least_boot: u64,
     policy: Policy,
+    threads: usize,
 ) -> Result<Opened, StoreError> {
     let checkpoints = Checkpoints::open(disk.clone(), least_boot, policy)?;
-    let (log, replayed) = DeltaLog::open(disk, segment_bytes)?;
+    let (log, replayed) = DeltaLog::open(disk, segments, threads)?;
     Ok(Opened {
         log,
         replayed,
         checkpoints,
+        threads,
     })
 }
 
 impl Opened {
-    /// Loads the checkpoint, on so many threads, and fits the log to it.
-    pub fn load(self, threads: usize) -> Result<Recovered, StoreError> {
+    /// Loads the checkpoint and fits the log to it.
+    pub fn load(self) -> Result<Recovered, StoreError> {
         let Opened {
             mut log,
             replayed,
             checkpoints,
+            threads,
         } = self;
         let loaded = checkpoints.load(threads)?;
         let snapshot = checkpoints.newest();

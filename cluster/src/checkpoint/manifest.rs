@@ -100,6 +100,11 @@ impl Manifest {
             .map_or_else(Vec::new, |tip| self.chain_to(tip.meta.index))
     }
 
+    /// Index of the oldest restore point; 0: there is none.
+    pub fn oldest(&self) -> Index {
+        self.files.first().map_or(0, |file| file.meta.index)
+    }
+
     /// The files that make up the state at a restore point; empty if it is none.
     pub fn chain_to(&self, target: Index) -> Vec<FileRef> {
         let mut chain = Vec::new();

@@ -122,6 +122,20 @@ impl Checkpoints {
         Ok(checkpoints)
     }
 
+    /// A folder of a new lineage, which no server has used yet.
+    pub fn begin(disk: Arc<dyn Disk>, lineage: Lineage, policy: Policy) -> Result<Self> {
+        disk.create_folder(FOLDER)
+            .map_err(|source| io_error(FOLDER, source))?;
+        let mut manifest = Manifest::read(disk.as_ref())?;
+        manifest.lineage = lineage;
+        Ok(Self {
+            disk,
+            manifest,
+            policy,
+            staging: None,
+        })
+    }
+
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }

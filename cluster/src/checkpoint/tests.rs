@@ -270,7 +270,7 @@ fn any_flipped_bit_of_any_file_is_refused_by_name() {
 fn an_hour_of_writes_keeps_chain_and_write_amplification_within_their_bounds() {
     // A hundred writes a second for an hour of simulated time, at every frequency from 100 entries to never.
     const WRITES: Index = 360_000;
-    for every in [100, 1_000, 10_000, 100_000, WRITES + 1] {
+    for every in [100, 1_000, 10_000, WRITES + 1] {
         let disk = SimDisk::new();
         let mut checkpoints = open(&disk);
         let mut machine = Machine::new();

@@ -7,12 +7,13 @@
 //! A record that fails its checksum ends the log if nothing behind it proves that it had been synced: that is the
 //! torn tail of a crash, and it is cut off. Every record says up to where the segment was synced when it was
 //! written; where a later record proves that the broken one had been synced, the log is corrupt, and that is
-//! an error with file and offset, never a silent cut. See [`record`] for the bytes.
+//! an error with file and offset, never a silent cut. When nothing more comes after a sync, a record of its own says
+//! so ([`DeltaLog::mark_synced`]). See [`record`] for the bytes.
 
 mod record;
 mod replay;
 
-pub use replay::Replayed;
+pub use replay::{Replayed, SegmentInfo, inspect, replay};
 
 use crate::disk::{Disk, DiskFile};
 use crate::types::{Entry, HardState, Index, Term};
@@ -22,7 +23,30 @@ use std::io;
 use std::sync::Arc;
 
 /// The folder of the segments.
-pub(crate) const FOLDER: &str = "log";
+pub const FOLDER: &str = "log";
+/// The folder of segments that are kept for restoring states of the past.
+pub const ARCHIVE: &str = "archive";
+
+/// When a segment ends, and what becomes of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Segments {
+    pub bytes: u64,
+    /// A segment also ends at this age.
+    pub millis: Option<u64>,
+    /// Segments that are not needed any more are kept in [`ARCHIVE`].
+    pub archive: bool,
+}
+
+impl Segments {
+    /// Ended by size only, and removed.
+    pub fn of(bytes: u64) -> Self {
+        Self {
+            bytes,
+            millis: None,
+            archive: false,
+        }
+    }
+}
 
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
@@ -39,9 +63,11 @@ pub enum LogError {
 /// The log, open for appending.
 pub struct DeltaLog {
     disk: Arc<dyn Disk>,
-    segment_bytes: u64,
+    segments: Segments,
     /// Number and last entry index of each closed segment, oldest first.
     closed: VecDeque<(u64, Index)>,
+    /// The same of archived ones.
+    archived: VecDeque<(u64, Index)>,
     current: Segment,
     hard_state: HardState,
     last: (Index, Term),
@@ -54,18 +80,29 @@ struct Segment {
     file: Box<dyn DiskFile>,
     len: u64,
     synced: u64,
+    /// Its length after the last proof of a sync.
+    marked: u64,
     /// The largest entry index in it.
     max_index: Index,
+    /// When its first record was written.
+    since_ms: Option<u64>,
 }
 
 impl DeltaLog {
     /// Opens the log of a data folder, or makes an empty one; returns what it holds.
-    pub fn open(disk: Arc<dyn Disk>, segment_bytes: u64) -> Result<(Self, Replayed), LogError> {
-        disk.create_folder(FOLDER).map_err(|source| LogError::Io {
-            file: FOLDER.into(),
-            source,
-        })?;
-        let mut replayed = replay::replay(disk.as_ref())?;
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        segments: Segments,
+        threads: usize,
+    ) -> Result<(Self, Replayed), LogError> {
+        for folder in [FOLDER, ARCHIVE] {
+            disk.create_folder(folder).map_err(|source| LogError::Io {
+                file: folder.into(),
+                source,
+            })?;
+        }
+        let mut replayed = replay::replay(disk.as_ref(), &[FOLDER], threads)?;
+        let archived = replay::last_indices(disk.as_ref(), ARCHIVE)?;
         let closed = std::mem::take(&mut replayed.segments);
         let number = replayed.last_number + 1;
         let last = replayed
@@ -77,8 +114,9 @@ impl DeltaLog {
         let hard_state = replayed.hard_state;
         let mut log = Self {
             disk,
-            segment_bytes,
+            segments,
             closed,
+            archived,
             current,
             hard_state,
             last,
@@ -99,8 +137,14 @@ impl DeltaLog {
         hard_state: Option<HardState>,
         time_ms: u64,
     ) -> Result<(), LogError> {
-        if self.current.len >= self.segment_bytes {
+        let since = *self.current.since_ms.get_or_insert(time_ms);
+        let old = self
+            .segments
+            .millis
+            .is_some_and(|limit| time_ms.saturating_sub(since) >= limit);
+        if self.current.len >= self.segments.bytes || old {
             self.roll()?;
+            self.current.since_ms = Some(time_ms);
         }
         if let Some((index, term)) = mark {
             self.put(Record::Mark { index, term }, time_ms);
@@ -129,32 +173,71 @@ impl DeltaLog {
         Ok(())
     }
 
-    /// Removes segments that hold only entries before `first`.
-    pub fn remove_before(&mut self, first: Index) -> Result<(), LogError> {
+    /// Says in the log that everything so far was synced, if that is so and nothing said it yet. Need not be synced
+    /// itself: without it a broken end merely looks like one that was torn.
+    pub fn mark_synced(&mut self) -> Result<(), LogError> {
+        if self.current.synced < self.current.len || self.current.marked == self.current.len {
+            return Ok(());
+        }
+        self.put(Record::Synced, 0);
+        self.write()?;
+        self.current.marked = self.current.len;
+        Ok(())
+    }
+
+    /// Removes segments that hold only entries before `first`, or archives them; archived ones go when they hold only
+    /// entries up to `oldest`, the oldest restore point.
+    pub fn remove_before(&mut self, first: Index, oldest: Index) -> Result<(), LogError> {
         let mut removed = false;
         while self.closed.front().is_some_and(|&(_, last)| last < first) {
-            let Some((number, _)) = self.closed.pop_front() else {
+            let Some((number, last)) = self.closed.pop_front() else {
                 break;
             };
             let file = name(number);
+            if self.segments.archive {
+                self.disk.rename(&file, &archived_name(number))
+            } else {
+                self.disk.remove(&file)
+            }
+            .map_err(|source| LogError::Io { file, source })?;
+            if self.segments.archive {
+                self.archived.push_back((number, last));
+            }
+            removed = true;
+        }
+        let mut outdated = false;
+        while self
+            .archived
+            .front()
+            .is_some_and(|&(_, last)| last <= oldest)
+        {
+            let Some((number, _)) = self.archived.pop_front() else {
+                break;
+            };
+            let file = archived_name(number);
             self.disk
                 .remove(&file)
                 .map_err(|source| LogError::Io { file, source })?;
-            removed = true;
+            outdated = true;
         }
-        if removed {
-            self.disk
-                .sync_folder(FOLDER)
-                .map_err(|source| LogError::Io {
-                    file: FOLDER.into(),
-                    source,
-                })?;
+        for (folder, changed) in [
+            (ARCHIVE, outdated || (removed && self.segments.archive)),
+            (FOLDER, removed),
+        ] {
+            if changed {
+                self.disk
+                    .sync_folder(folder)
+                    .map_err(|source| LogError::Io {
+                        file: folder.into(),
+                        source,
+                    })?;
+            }
         }
         Ok(())
     }
 
     /// Number of segments, the current one included.
-    pub fn segments(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.closed.len() + 1
     }
 
@@ -222,13 +305,19 @@ impl Segment {
             file,
             len,
             synced: len,
+            marked: 0,
             max_index: 0,
+            since_ms: None,
         })
     }
 }
 
 fn name(number: u64) -> String {
     format!("{FOLDER}/{number:020}.seg")
+}
+
+fn archived_name(number: u64) -> String {
+    format!("{ARCHIVE}/{number:020}.seg")
 }
 
 #[cfg(test)]

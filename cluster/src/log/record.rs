@@ -36,12 +36,15 @@ pub enum Record {
         index: Index,
         term: Term,
     },
+    /// Nothing but the proof that what stands before it was synced.
+    Synced,
 }
 
 /// A record with what was written around it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Framed {
     pub record: Record,
+    pub time_ms: u64,
     pub synced: u64,
     /// Length of the whole record in bytes.
     pub len: usize,
@@ -87,6 +90,7 @@ impl Record {
             }
             Record::Mark { index, term } => (4, *term, *index, &[]),
             Record::Base { index, term } => (5, *term, *index, &[]),
+            Record::Synced => (7, 0, 0, &[]),
         };
         let start = out.len();
         out.extend_from_slice(&(payload.len() as u32).to_le_bytes());
@@ -106,8 +110,9 @@ impl Record {
         let number =
             |at: usize| u64::from_le_bytes(head[at..at + 8].try_into().expect("eight bytes"));
         let payload_len = u32::from_le_bytes(head[..4].try_into().ok()?) as usize;
-        let (kind, term, index, synced) = (head[8], number(9), number(17), number(33));
-        if payload_len > MAX_PAYLOAD || !(1..=6).contains(&kind) {
+        let (kind, term, index) = (head[8], number(9), number(17));
+        let (time_ms, synced) = (number(25), number(33));
+        if payload_len > MAX_PAYLOAD || !(1..=7).contains(&kind) {
             return None;
         }
         let whole = bytes.get(..RECORD_LEN + payload_len)?;
@@ -137,11 +142,13 @@ impl Record {
                 })
             }
             6 => entry(EntryKind::Config),
+            7 => Record::Synced,
             4 => Record::Mark { index, term },
             _ => Record::Base { index, term },
         };
         Some(Framed {
             record,
+            time_ms,
             synced,
             len: whole.len(),
         })

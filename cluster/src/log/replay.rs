@@ -1,10 +1,11 @@
-//! Reading the log back after a restart.
+//! Reading the log back: segments are decoded in parallel and put together in order.
 
 use super::record::{Framed, HEADER_LEN, Header, Record};
-use super::{FOLDER, LogError, name};
+use super::{FOLDER, LogError};
 use crate::disk::Disk;
 use crate::types::{Entry, HardState, Index, Term};
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What a log holds.
 #[derive(Debug, Default)]
@@ -14,6 +15,8 @@ pub struct Replayed {
     pub base: (Index, Term),
     /// Without gaps.
     pub entries: Vec<Entry>,
+    /// When each of them was written, in milliseconds since 1970.
+    pub times: Vec<u64>,
     /// Bytes that were cut off as a torn tail.
     pub torn_bytes: u64,
     pub(super) segments: VecDeque<(u64, Index)>,
@@ -22,86 +25,204 @@ pub struct Replayed {
     begun: bool,
 }
 
-pub fn replay(disk: &dyn Disk) -> Result<Replayed, LogError> {
-    let failed = |file: &str, source| LogError::Io {
-        file: file.to_owned(),
-        source,
-    };
-    let mut replayed = Replayed::default();
-    let files = disk.list(FOLDER).map_err(|source| failed(FOLDER, source))?;
-    let mut numbers = Vec::new();
-    for file in files {
-        let number = file
-            .strip_suffix(".seg")
-            .and_then(|number| number.parse::<u64>().ok());
-        let number = number.ok_or_else(|| corrupt(&file, 0, "not the name of a segment"))?;
-        numbers.push(number);
-    }
-    numbers.sort_unstable();
-    for pair in numbers.windows(2) {
-        if pair[1] != pair[0] + 1 {
-            return Err(corrupt(&name(pair[0] + 1), 0, "the segment is missing"));
+/// A segment file.
+#[derive(Clone, Debug)]
+struct File {
+    name: String,
+    number: u64,
+}
+
+/// A segment's records, up to where it ends or is torn.
+struct Decoded {
+    records: Vec<(usize, Framed)>,
+    /// Where the torn tail begins, if there is one.
+    torn_at: Option<usize>,
+    len: usize,
+}
+
+/// What a segment holds, for people.
+#[derive(Clone, Debug)]
+pub struct SegmentInfo {
+    pub name: String,
+    pub bytes: u64,
+    pub records: u64,
+    /// The lowest and highest entry index; `None`: no entries.
+    pub entries: Option<(Index, Index)>,
+    pub torn_bytes: u64,
+}
+
+/// The segment files of these folders, in order of their numbers, which must be without gap.
+fn files(disk: &dyn Disk, folders: &[&str]) -> Result<Vec<File>, LogError> {
+    let mut files = Vec::new();
+    for folder in folders {
+        let names = disk.list(folder).map_err(|source| LogError::Io {
+            file: (*folder).to_owned(),
+            source,
+        })?;
+        for file in names {
+            let number = file
+                .strip_suffix(".seg")
+                .and_then(|number| number.parse::<u64>().ok())
+                .ok_or_else(|| corrupt(&file, 0, "not the name of a segment"))?;
+            files.push(File {
+                name: format!("{folder}/{file}"),
+                number,
+            });
         }
     }
-    for (position, &number) in numbers.iter().enumerate() {
-        let file = name(number);
-        let opened = disk.open(&file).map_err(|source| failed(&file, source))?;
-        let mut bytes = vec![0; opened.length().map_err(|source| failed(&file, source))? as usize];
-        opened
-            .read_at(0, &mut bytes)
-            .map_err(|source| failed(&file, source))?;
-        let is_last = position + 1 == numbers.len();
-        let max_index = replayed.segment(&file, number, &bytes, is_last)?;
-        replayed.segments.push_back((number, max_index));
-        replayed.last_number = number;
+    files.sort_by_key(|file| file.number);
+    for pair in files.windows(2) {
+        if pair[1].number != pair[0].number + 1 {
+            let missing = format!("{FOLDER}/{:020}.seg", pair[0].number + 1);
+            return Err(corrupt(&missing, 0, "the segment is missing"));
+        }
+    }
+    Ok(files)
+}
+
+/// Reads the log of these folders.
+pub fn replay(disk: &dyn Disk, folders: &[&str], threads: usize) -> Result<Replayed, LogError> {
+    let files = files(disk, folders)?;
+    let mut replayed = Replayed::default();
+    // The last segment that ended in a broken record, and where.
+    let mut broken: Option<(&str, usize)> = None;
+    for (file, decoded) in files.iter().zip(decode_all(disk, &files, threads)) {
+        let decoded = decoded?;
+        let mut max_index = 0;
+        for (at, framed) in decoded.records {
+            if let Record::Entry(entry) = &framed.record {
+                max_index = max_index.max(entry.index);
+            }
+            replayed.apply(framed).map_err(|what| {
+                let (name, at) = broken.unwrap_or((&file.name, at));
+                corrupt(name, at as u64, &what)
+            })?;
+        }
+        if let Some(at) = decoded.torn_at {
+            // A crash tore the tail; what follows in later segments was written after the recovery from it.
+            replayed.torn_bytes += (decoded.len - at) as u64;
+            broken = Some((&file.name, at));
+        }
+        replayed.segments.push_back((file.number, max_index));
+        replayed.last_number = file.number;
     }
     Ok(replayed)
 }
 
-impl Replayed {
-    /// Reads one segment; returns the largest entry index in it.
-    fn segment(
-        &mut self,
-        file: &str,
-        number: u64,
-        bytes: &[u8],
-        is_last: bool,
-    ) -> Result<Index, LogError> {
-        match Header::decode(bytes) {
-            Some(header) if header.number == number => {}
-            // The header is synced before anything follows it.
-            _ if is_last && bytes.len() <= HEADER_LEN => {
-                self.torn_bytes += bytes.len() as u64;
-                return Ok(0);
-            }
-            _ => return Err(corrupt(file, 0, "bad segment header")),
-        }
-        let (mut at, mut max_index) = (HEADER_LEN, 0);
-        while at < bytes.len() {
-            let Some(Framed { record, len, .. }) = Record::decode(number, &bytes[at..]) else {
-                if proves_synced(number, bytes, at) {
-                    return Err(corrupt(
-                        file,
-                        at as u64,
-                        "a record that had been synced fails its checksum",
-                    ));
-                }
-                // A crash tore the tail; what follows in later segments was written after the recovery from it.
-                self.torn_bytes += (bytes.len() - at) as u64;
-                break;
-            };
-            if let Record::Entry(entry) = &record {
-                max_index = max_index.max(entry.index);
-            }
-            self.apply(record)
-                .map_err(|what| corrupt(file, at as u64, &what))?;
-            at += len;
-        }
-        Ok(max_index)
-    }
+/// Number and highest entry index of each segment of a folder.
+pub(super) fn last_indices(
+    disk: &dyn Disk,
+    folder: &str,
+) -> Result<VecDeque<(u64, Index)>, LogError> {
+    let files = files(disk, &[folder])?;
+    let infos = inspect(disk, folder)?;
+    Ok(files
+        .iter()
+        .zip(infos)
+        .map(|(file, info)| (file.number, info.entries.map_or(0, |(_, last)| last)))
+        .collect())
+}
 
-    fn apply(&mut self, record: Record) -> Result<(), String> {
-        match record {
+/// What each segment of a folder holds; an error names the first that is corrupt.
+pub fn inspect(disk: &dyn Disk, folder: &str) -> Result<Vec<SegmentInfo>, LogError> {
+    let files = files(disk, &[folder])?;
+    let mut infos = Vec::new();
+    for (at, file) in files.iter().enumerate() {
+        let decoded = decode(disk, file, at + 1 == files.len())?;
+        let indices = decoded
+            .records
+            .iter()
+            .filter_map(|(_, framed)| match &framed.record {
+                Record::Entry(entry) => Some(entry.index),
+                _ => None,
+            });
+        infos.push(SegmentInfo {
+            name: file.name.clone(),
+            bytes: decoded.len as u64,
+            records: decoded.records.len() as u64,
+            entries: indices.fold(None, |range, index| match range {
+                None => Some((index, index)),
+                Some((low, high)) => Some((index.min(low), index.max(high))),
+            }),
+            torn_bytes: decoded.torn_at.map_or(0, |at| (decoded.len - at) as u64),
+        });
+    }
+    Ok(infos)
+}
+
+fn decode_all(disk: &dyn Disk, files: &[File], threads: usize) -> Vec<Result<Decoded, LogError>> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(file) = files.get(at) else {
+                return done;
+            };
+            done.push((at, decode(disk, file, at + 1 == files.len())));
+        }
+    };
+    let mut all = if threads < 2 || files.len() < 2 {
+        work()
+    } else {
+        std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+            workers
+                .into_iter()
+                .flat_map(|worker| worker.join().expect("a decoder does not panic"))
+                .collect()
+        })
+    };
+    all.sort_unstable_by_key(|(at, _)| *at);
+    all.into_iter().map(|(_, decoded)| decoded).collect()
+}
+
+fn decode(disk: &dyn Disk, file: &File, is_last: bool) -> Result<Decoded, LogError> {
+    let failed = |source| LogError::Io {
+        file: file.name.clone(),
+        source,
+    };
+    let opened = disk.open(&file.name).map_err(failed)?;
+    let mut bytes = vec![0; opened.length().map_err(failed)? as usize];
+    opened.read_at(0, &mut bytes).map_err(failed)?;
+    let mut decoded = Decoded {
+        records: Vec::new(),
+        torn_at: None,
+        len: bytes.len(),
+    };
+    match Header::decode(&bytes) {
+        Some(header) if header.number == file.number => {}
+        // The header is synced before anything follows it.
+        _ if is_last && bytes.len() <= HEADER_LEN => {
+            decoded.torn_at = Some(0);
+            return Ok(decoded);
+        }
+        _ => return Err(corrupt(&file.name, 0, "bad segment header")),
+    }
+    let mut at = HEADER_LEN;
+    while at < bytes.len() {
+        let Some(framed) = Record::decode(file.number, &bytes[at..]) else {
+            if proves_synced(file.number, &bytes, at) {
+                return Err(corrupt(
+                    &file.name,
+                    at as u64,
+                    "a record that had been synced fails its checksum",
+                ));
+            }
+            decoded.torn_at = Some(at);
+            break;
+        };
+        let len = framed.len;
+        decoded.records.push((at, framed));
+        at += len;
+    }
+    Ok(decoded)
+}
+
+impl Replayed {
+    fn apply(&mut self, framed: Framed) -> Result<(), String> {
+        match framed.record {
+            Record::Synced => {}
             Record::HardState(state) => self.hard_state = state,
             Record::Base { index, term } => {
                 if !std::mem::replace(&mut self.begun, true) {
@@ -120,6 +241,7 @@ impl Replayed {
             Record::Mark { index, term } => {
                 if self.term(index) != Some(term) {
                     self.entries.clear();
+                    self.times.clear();
                     self.base = (index, term);
                 }
             }
@@ -134,14 +256,16 @@ impl Replayed {
                     self.base = (entry.index - 1, 0);
                 }
                 self.entries.push(entry);
+                self.times.push(framed.time_ms);
             }
         }
         Ok(())
     }
 
     fn truncate(&mut self, from: Index) {
-        self.entries
-            .truncate(from.saturating_sub(self.base.0 + 1) as usize);
+        let keep = from.saturating_sub(self.base.0 + 1) as usize;
+        self.entries.truncate(keep);
+        self.times.truncate(keep);
     }
 
     fn term(&self, index: Index) -> Option<Term> {

@@ -22,7 +22,7 @@ fn state(term: Term) -> Option<HardState> {
 }
 
 fn open(disk: &SimDisk) -> (DeltaLog, Replayed) {
-    DeltaLog::open(Arc::new(disk.clone()), 512).unwrap()
+    DeltaLog::open(Arc::new(disk.clone()), Segments::of(512), 2).unwrap()
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn what_was_synced_comes_back_over_many_segments() {
         log.append(None, &[entry(index, 1)], state(1), 0).unwrap();
         log.sync().unwrap();
     }
-    assert!(log.segments() > 5);
+    assert!(log.count() > 5);
     let (_, replayed) = open(&disk);
     assert_eq!(
         replayed.entries,
@@ -80,7 +80,7 @@ fn a_removed_beginning_leaves_the_rest_readable() {
         log.append(None, &[entry(index, 1)], state(1), 0).unwrap();
     }
     log.sync().unwrap();
-    log.remove_before(40).unwrap();
+    log.remove_before(40, 0).unwrap();
     let (_, replayed) = open(&disk);
     let first = replayed.entries[0].index;
     assert!((2..=40).contains(&first), "{first}");
@@ -93,7 +93,7 @@ fn a_crash_at_any_step_loses_nothing_that_was_synced() {
     let script = |disk: &SimDisk| -> Index {
         let mut synced = 0;
         let mut run = || -> Result<(), LogError> {
-            let (mut log, _) = DeltaLog::open(Arc::new(disk.clone()), 300)?;
+            let (mut log, _) = DeltaLog::open(Arc::new(disk.clone()), Segments::of(300), 1)?;
             for index in 1..=12 {
                 log.append(None, &[entry(index, 1)], state(1), 0)?;
                 log.sync()?;
@@ -132,19 +132,20 @@ fn a_crash_at_any_step_loses_nothing_that_was_synced() {
 #[test]
 fn a_flipped_bit_in_what_is_proved_synced_is_an_error_with_its_place() {
     let whole = SimDisk::new();
-    let (mut log, _) = DeltaLog::open(Arc::new(whole.clone()), 1 << 20).unwrap();
+    let (mut log, _) = DeltaLog::open(Arc::new(whole.clone()), Segments::of(1 << 20), 1).unwrap();
     for index in 1..=10 {
         log.append(None, &[entry(index, 1)], state(1), 0).unwrap();
         log.sync().unwrap();
     }
-    let file = name(log.current.number);
     let last = log.current.len;
+    log.mark_synced().unwrap();
+    let file = name(log.current.number);
     let mut rng = CrashRng::seed_from_u64(1);
     for _ in 0..50 {
-        // Anything but the last batch, behind which nothing proves that it was synced.
-        let offset = rng.next_u64() % (last - 150);
+        // The last batch too: the mark behind it proves that it was synced.
+        let offset = rng.next_u64() % last;
         assert!(whole.corrupt(&file, offset));
-        let error = DeltaLog::open(Arc::new(whole.clone()), 1 << 20)
+        let error = DeltaLog::open(Arc::new(whole.clone()), Segments::of(1 << 20), 1)
             .map(|_| ())
             .unwrap_err();
         assert!(
@@ -153,4 +154,52 @@ fn a_flipped_bit_in_what_is_proved_synced_is_an_error_with_its_place() {
         );
         assert!(whole.corrupt(&file, offset), "flip it back");
     }
+}
+
+#[test]
+fn a_suffix_that_replaced_entries_of_removed_segments_is_all_that_is_left_of_them() {
+    let disk = SimDisk::new();
+    let (mut log, _) = open(&disk);
+    for index in 1..=40 {
+        log.append(None, &[entry(index, 1)], state(1), 0).unwrap();
+    }
+    // A new leader replaces everything from 20 on, which older segments hold; then these go.
+    for index in 20..=60 {
+        log.append(None, &[entry(index, 2)], state(2), 0).unwrap();
+    }
+    log.sync().unwrap();
+    log.remove_before(45, 0).unwrap();
+    let (_, replayed) = open(&disk);
+    let first = replayed.entries[0].index;
+    assert!((20..=45).contains(&first), "{first}");
+    assert!(replayed.entries.iter().all(|entry| entry.term == 2));
+    assert_eq!(replayed.entries.last(), Some(&entry(60, 2)));
+}
+
+#[test]
+fn segments_end_at_an_age_and_are_archived_until_no_restore_point_needs_them() {
+    let disk = SimDisk::new();
+    let segments = Segments {
+        bytes: 1 << 20,
+        millis: Some(1_000),
+        archive: true,
+    };
+    let open = || DeltaLog::open(Arc::new(disk.clone()), segments, 1).unwrap();
+    let (mut log, _) = open();
+    for index in 1..=50 {
+        log.append(None, &[entry(index, 1)], state(1), 10_000 + index * 100)
+            .unwrap();
+    }
+    log.sync().unwrap();
+    assert_eq!(log.count(), 5);
+    log.remove_before(35, 0).unwrap();
+    assert_eq!(disk.list(ARCHIVE).unwrap().len(), 3);
+    let past = replay(&disk, &[ARCHIVE, FOLDER], 1).unwrap();
+    assert_eq!(past.entries.len(), 50);
+    assert_eq!((past.times[0], past.times[49]), (10_100, 15_000));
+    drop(log);
+    let (mut log, replayed) = open();
+    assert!(replayed.entries.len() < 50);
+    log.remove_before(35, 20).unwrap();
+    assert_eq!(disk.list(ARCHIVE).unwrap().len(), 1);
 }

@@ -80,10 +80,8 @@ pub fn overlay(over: Vec<Page>, under: Vec<Page>) -> Vec<Page> {
                 (Some(_), None) => false,
             };
             covered = Some(end.clone());
-            if let Some(end) = end {
-                if *end > *low {
-                    low = end;
-                }
+            if let Some(end) = end.filter(|end| **end > *low) {
+                low = end;
             }
             out.push(next);
             if reaches {

@@ -22,6 +22,8 @@ pub struct Images {
     /// Bytes of commands since the last capture for a checkpoint, and since the last one that is durable.
     since_capture: u64,
     since_durable: u64,
+    /// Index of the oldest restore point, as far as known.
+    pub oldest: Index,
     /// Captures that were handed out for transfers.
     held: Vec<u64>,
     /// Bytes of the image that is being received.
@@ -44,6 +46,7 @@ impl Images {
             last_ms: 0,
             since_capture: 0,
             since_durable: 0,
+            oldest: 0,
             held: Vec::new(),
             receiving_bytes: 0,
             receiving_base: 0,
@@ -187,6 +190,7 @@ impl Replica {
         self.raft.checkpointed(meta, compact_to);
         self.effects.push(Effect::TruncateLog {
             first: self.raft.first_index(),
+            oldest: self.images.oldest,
         });
     }
 
@@ -285,6 +289,7 @@ impl Replica {
         self.raft.installed(meta);
         self.effects.push(Effect::TruncateLog {
             first: self.raft.first_index(),
+            oldest: self.images.oldest,
         });
         Ok(())
     }

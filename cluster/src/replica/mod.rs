@@ -109,6 +109,8 @@ pub enum Input {
         meta: SnapshotMeta,
         file: Option<FileRef>,
         chain: Vec<FileRef>,
+        /// Index of the oldest restore point.
+        oldest: Index,
         millis: f64,
     },
     /// A checkpoint is wanted now.
@@ -156,9 +158,10 @@ pub enum Effect {
         plan: Plan,
         wait: bool,
     },
-    /// Entries before `first` are not needed any more.
+    /// Entries before `first` are not needed any more, and archived ones up to `oldest` neither.
     TruncateLog {
         first: Index,
+        oldest: Index,
     },
     /// Hold this state for a transfer.
     HoldCapture {
@@ -246,8 +249,12 @@ impl Replica {
                 meta,
                 file,
                 chain,
+                oldest,
                 millis,
-            } => self.checkpoint_written(meta, file, chain, millis),
+            } => {
+                self.images.oldest = oldest;
+                self.checkpoint_written(meta, file, chain, millis)
+            }
             Input::Checkpoint => self.images.wanted = true,
             Input::ChunkRead { request, piece } => self.raft.chunk_read(&request, piece),
             Input::Staged {

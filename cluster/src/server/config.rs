@@ -2,6 +2,7 @@
 
 use crate::checkpoint::chain::Mode;
 use crate::checkpoint::{Keep, Policy};
+use crate::log::Segments;
 use crate::raft;
 use crate::replica::{self, Ack, CaptureBy, Reads, Retention, Trigger};
 use crate::types::ServerId;
@@ -36,6 +37,7 @@ pub struct Config {
     pub ack: Ack,
     pub disk: DiskKind,
     pub segment_bytes: u64,
+    pub segment_age: Option<Duration>,
     pub transfer: TransferLimits,
     /// Threads that load checkpoints and decode the log.
     pub threads: usize,
@@ -109,6 +111,14 @@ impl Config {
 }
 
 impl Config {
+    pub fn segments(&self) -> Segments {
+        Segments {
+            bytes: self.segment_bytes,
+            millis: self.segment_age.map(|age| age.as_millis() as u64),
+            archive: self.archive,
+        }
+    }
+
     pub fn checkpoint_policy(&self) -> Policy {
         Policy {
             mode: self.mode,

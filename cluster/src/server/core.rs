@@ -17,6 +17,8 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(5);
 
 pub type Reply = oneshot::Sender<Result<Answer, ApiError>>;
 
+// Inputs are most of what comes: boxing them would cost each of them.
+#[allow(clippy::large_enum_variant)]
 pub enum Job {
     Input(Input),
     Request {
@@ -155,7 +157,7 @@ impl Core {
             match effect {
                 Effect::Send { to, message } => self.doors.peers.send(to, message),
                 Effect::Store(batch) => self.doors.log.store(batch),
-                Effect::TruncateLog { first } => self.doors.log.truncate(first),
+                Effect::TruncateLog { first, oldest } => self.doors.log.truncate(first, oldest),
                 Effect::Answer { ticket, result } => {
                     if let Some(reply) = self.replies.remove(&ticket) {
                         // The client may have gone.

@@ -131,6 +131,7 @@ fn write(
                     meta,
                     file,
                     chain: checkpoints.manifest().chain(),
+                    oldest: checkpoints.manifest().oldest(),
                     millis: millis(began),
                 }
             }

@@ -16,6 +16,7 @@ mod storage;
 mod wire;
 
 pub use config::Config;
+pub use storage::now_ms;
 
 use crate::disk::{Disk, PowerLossDisk, RealDisk};
 use crate::replica::Replica;
@@ -127,14 +128,15 @@ fn recover(config: &Config, shared: &Shared) -> Result<Parts, ServerError> {
         .map_or(0, |now| now.as_millis() as u64);
     let opened = store::open(
         disk,
-        config.segment_bytes,
+        config.segments(),
         now_ms,
         config.checkpoint_policy(),
+        config.threads,
     )
     .map_err(failed)?;
     shared.phase_done("open", started, "load");
     let started = Instant::now();
-    let recovered = opened.load(config.threads).map_err(failed)?;
+    let recovered = opened.load().map_err(failed)?;
     shared.phase_took("full", recovered.loaded.full);
     shared.phase_took("deltas", recovered.loaded.deltas);
     shared.phase_done("load", started, "replay");

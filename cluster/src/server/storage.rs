@@ -10,9 +10,12 @@ use crate::types::Index;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+/// After so long without work, the log says that all of it was synced.
+const IDLE: Duration = Duration::from_millis(50);
+
 enum Work {
     Store(Batch),
-    Truncate(Index),
+    Truncate { first: Index, oldest: Index },
     Stop(Sender<()>),
 }
 
@@ -25,8 +28,8 @@ impl Storage {
         let _ = self.0.send(Work::Store(batch));
     }
 
-    pub fn truncate(&self, first: Index) {
-        let _ = self.0.send(Work::Truncate(first));
+    pub fn truncate(&self, first: Index, oldest: Index) {
+        let _ = self.0.send(Work::Truncate { first, oldest });
     }
 
     pub fn stop(&self, done: Sender<()>) {
@@ -63,14 +66,20 @@ fn write(
 ) -> Result<(), LogError> {
     let mut unsynced = false;
     let mut last_sync = Instant::now();
+    let mut marked = false;
     loop {
         let patience = match policy {
             SyncPolicy::Interval(span) if unsynced => span.saturating_sub(last_sync.elapsed()),
-            _ => Duration::from_secs(3_600),
+            _ if marked => Duration::from_secs(3_600),
+            _ => IDLE,
         };
         let first = match queue.recv_timeout(patience) {
             Ok(work) => Some(work),
-            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Timeout) => {
+                log.mark_synced()?;
+                marked = true;
+                None
+            }
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         };
         let (mut stored, mut wrote, mut truncate, mut stop) = (None, false, None, None);
@@ -83,11 +92,12 @@ fn write(
                     }
                     stored = Some(batch.sequence);
                 }
-                Work::Truncate(first) => truncate = Some(first),
+                Work::Truncate { first, oldest } => truncate = Some((first, oldest)),
                 Work::Stop(done) => stop = Some(done),
             }
         }
         unsynced |= wrote;
+        marked &= !wrote;
         let due = match policy {
             SyncPolicy::Always => unsynced,
             SyncPolicy::Interval(span) => unsynced && last_sync.elapsed() >= span,
@@ -103,10 +113,12 @@ fn write(
         {
             return Ok(());
         }
-        if let Some(first) = truncate {
-            log.remove_before(first)?;
+        if let Some((first, oldest)) = truncate {
+            log.remove_before(first, oldest)?;
         }
         if let Some(done) = stop {
+            log.mark_synced()?;
+            log.sync()?;
             let _ = done.send(());
             return Ok(());
         }

@@ -6,7 +6,7 @@ use crate::checkpoint::chain::Mode;
 use crate::checkpoint::{self, Checkpoints};
 use crate::checkpoint::{Keep, Policy};
 use crate::disk::{CrashRng, SimDisk};
-use crate::log::DeltaLog;
+use crate::log::{DeltaLog, Segments};
 use crate::raft::{self, Message};
 use crate::replica::{
     CaptureBy, Config, Effect, Input, Reads, Replica, Retention, Ticket, Trigger,
@@ -101,14 +101,15 @@ impl Host {
         self.life += 1;
         let recovered = store::open(
             Arc::new(self.disk.clone()),
-            SEGMENT_BYTES,
+            Segments::of(SEGMENT_BYTES),
             0,
             Policy {
                 mode: self.config.mode,
                 keep: Keep::default(),
             },
+            1,
         )?
-        .load(1)?;
+        .load()?;
         self.log = Some(recovered.log);
         let chain = recovered.checkpoints.manifest().chain();
         self.checkpoints = Some(recovered.checkpoints);
@@ -195,16 +196,17 @@ impl Host {
                         meta,
                         file,
                         chain,
+                        oldest: checkpoints.manifest().oldest(),
                         millis: 30.0,
                     },
                 ));
             }
             Effect::HoldCapture { transfer, capture } => self.captures.hold(transfer, *capture),
             Effect::KeepCaptures(transfers) => self.captures.keep(&transfers),
-            Effect::TruncateLog { first } => {
-                let before = log.segments();
-                log.remove_before(first).map_err(StoreError::from)?;
-                outcome.coverage.truncations += u64::from(log.segments() < before);
+            Effect::TruncateLog { first, oldest } => {
+                let before = log.count();
+                log.remove_before(first, oldest).map_err(StoreError::from)?;
+                outcome.coverage.truncations += u64::from(log.count() < before);
             }
             Effect::ReadChunk(request) => {
                 let piece = self.captures.read(&request);
