@@ -295,6 +295,8 @@ impl Raft {
             self.unsaved.retain(|entry| entry.index > meta.index);
             let keeps = self.log.term(meta.index) == Some(meta.term);
             self.log.restore(meta.index, meta.term);
+            self.configs
+                .restore(meta.index, meta.members.clone(), self.log.last());
             self.unsaved_mark = Some((meta.index, meta.term));
             if !keeps {
                 self.unsaved.clear();

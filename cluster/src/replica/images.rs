@@ -4,7 +4,7 @@ use super::{Effect, Replica};
 use crate::api::{CheckpointStatus, InstallStatus};
 use crate::machine::Machine;
 use crate::raft::Impossible;
-use crate::types::{Index, Membership, SnapshotMeta};
+use crate::types::{Index, SnapshotMeta};
 
 pub struct Images {
     /// A checkpoint is being written.
@@ -74,7 +74,7 @@ impl Replica {
         let meta = SnapshotMeta {
             index: applied,
             term,
-            members: Membership::of(self.raft.members().iter().copied()),
+            members: self.raft.members_at(applied),
         };
         // The state at exactly this index: nothing is applied between the decision and the capture.
         let image = Box::new(self.machine.clone());

@@ -191,7 +191,7 @@ impl Replica {
         match input {
             Input::Tick { now_ms } => {
                 self.now_ms = now_ms;
-                self.raft.tick()?;
+                self.raft.tick(now_ms)?;
                 self.expire_requests();
             }
             Input::Message { from, message } => {

@@ -103,6 +103,11 @@ impl Replica {
                 let proposed = self.raft.propose(data.clone())?;
                 match proposed {
                     Proposed::NoLeader => self.refuse(ticket),
+                    Proposed::Transferring => {
+                        let message = "the leadership is being handed over";
+                        let error = self.error("transferring", true, message);
+                        self.answer(ticket, Err(error));
+                    }
                     Proposed::Appended(index) if self.config.ack == Ack::Leader => {
                         self.requests.last_write = sequence;
                         let foreseen = self.machine.foresee(index, &command.op);

@@ -62,6 +62,7 @@ impl Config {
                 members: self.peers.keys().copied().chain([self.id]).collect(),
                 election_ticks: ticks(self.election_timeout),
                 heartbeat_ticks: ticks(self.heartbeat),
+                lease_ms: None,
                 seed,
                 max_append_bytes: 1 << 20,
                 max_inflight_messages: 256,

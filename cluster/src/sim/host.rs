@@ -54,6 +54,7 @@ impl Host {
                 members,
                 election_ticks: 20,
                 heartbeat_ticks: 5,
+                lease_ms: None,
                 seed,
                 max_append_bytes: 512,
                 max_inflight_messages: 8,
