@@ -192,9 +192,8 @@ impl Raft {
         address: Option<String>,
     ) -> Result<Result<(), Refused>, Impossible> {
         if self.members().contains(id) {
-            return Ok(self
-                .same_address(id, address)
-                .map(|()| self.done_already(ticket)));
+            let same = self.same_address(id, address);
+            return Ok(same.and_then(|()| self.done_already(ticket)));
         }
         self.append_learner(id, address)?;
         self.wait_for(ticket, Stage::Committing);
@@ -223,7 +222,7 @@ impl Raft {
 
     fn promote(&mut self, ticket: u64, id: ServerId) -> Result<Result<(), Refused>, Impossible> {
         if self.members().voters.contains(&id) {
-            return Ok(Ok(self.done_already(ticket)));
+            return Ok(self.done_already(ticket));
         }
         if !self.members().learners.contains(&id) {
             return Ok(Err(Refused::NotLearner(id)));
@@ -251,7 +250,7 @@ impl Raft {
             // What is left of a replacement that an earlier leader began.
             return match replaces {
                 Some(replaced) => self.remove(ticket, replaced),
-                None => Ok(Ok(self.done_already(ticket))),
+                None => Ok(self.done_already(ticket)),
             };
         }
         if !self.members().contains(id) {
@@ -271,7 +270,7 @@ impl Raft {
 
     fn remove(&mut self, ticket: u64, id: ServerId) -> Result<Result<(), Refused>, Impossible> {
         if !self.members().contains(id) {
-            return Ok(Ok(self.done_already(ticket)));
+            return Ok(self.done_already(ticket));
         }
         if self.members().voters.contains(&id) {
             if self.members().voters.len() == 1 {
@@ -290,9 +289,10 @@ impl Raft {
         Ok(Ok(()))
     }
 
-    fn done_already(&mut self, ticket: u64) {
+    fn done_already(&mut self, ticket: u64) -> Result<(), Refused> {
         let index = self.configs.index();
         self.ready.outcomes.push((ticket, Outcome::Done { index }));
+        Ok(())
     }
 
     fn wait_for(&mut self, ticket: u64, stage: Stage) {

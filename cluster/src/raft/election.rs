@@ -89,8 +89,13 @@ impl Raft {
             .peers()
             .map(|peer| (peer, Progress::new(next)))
             .collect();
-        // Entries of earlier terms commit only together with one of this term (Raft, 5.4.2).
-        self.append_as_leader(EntryKind::Noop, Arc::from([]))?;
+        // Entries of earlier terms commit only together with one of this term (Raft, 5.4.2). The very first entry of
+        // a cluster is its membership, so that no server's configuration matters after that.
+        if self.log.last() == 0 {
+            self.append_as_leader(EntryKind::Config, self.members().encode())?;
+        } else {
+            self.append_as_leader(EntryKind::Noop, Arc::from([]))?;
+        }
         Ok(())
     }
 

@@ -447,6 +447,9 @@ impl Raft {
         }
         if self.role == Role::Leader {
             self.advance_commit()?;
+        } else {
+            // Known to be committed before it was durable here.
+            self.hand_out();
         }
         Ok(())
     }

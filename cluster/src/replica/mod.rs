@@ -9,14 +9,17 @@
 //! from the own state once that index is applied.
 
 mod images;
+mod members;
 mod requests;
 mod status;
+
+pub use members::{Admin, MAX_ADMIN_TIMEOUT_MS};
 
 use crate::api::{Answer, ApiError, Request};
 use crate::machine::{Applied, Command, Machine};
 use crate::raft::{self, Batch, ChunkRequest, Impossible, Message, Piece, Raft, Role};
 use crate::types::{EntryKind, Index, ServerId, SnapshotMeta};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Settings of a replica besides those of consensus.
 #[derive(Clone, Debug)]
@@ -42,6 +45,9 @@ pub struct Trigger {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reads {
     Linearizable,
+    /// Linearizable as long as clocks run at about the same pace: the leader answers by itself while it holds a
+    /// lease ([`raft::Config::lease_ms`]).
+    Lease,
     /// Unsafe, for experiments: any server answers from its own state, however old.
     Local,
 }
@@ -71,6 +77,12 @@ pub enum Input {
     Request {
         ticket: Ticket,
         request: Request,
+    },
+    /// An operator's request; answered like a client's.
+    Admin {
+        ticket: Ticket,
+        request: Admin,
+        timeout_ms: u64,
     },
     /// All batches up to this one are durable.
     Stored {
@@ -119,6 +131,12 @@ pub enum Effect {
         ticket: Ticket,
         result: Result<Answer, ApiError>,
     },
+    /// These servers may have to be reached, and others not any more. `addresses` has those that the members
+    /// agreed on; the others are known by configuration.
+    Peers {
+        keep: BTreeSet<ServerId>,
+        addresses: BTreeMap<ServerId, String>,
+    },
     /// Write this state as a checkpoint; images of the indices in `keep` must stay readable.
     WriteCheckpoint {
         meta: SnapshotMeta,
@@ -145,6 +163,7 @@ pub struct Replica {
     now_ms: u64,
     requests: requests::Requests,
     images: images::Images,
+    members: members::Members,
     join: status::Join,
     replayed: u64,
     effects: Vec<Effect>,
@@ -174,6 +193,7 @@ impl Replica {
             now_ms: 0,
             requests: requests::Requests::default(),
             images: images::Images::new(checkpoint),
+            members: members::Members::default(),
             join: status::Join::default(),
             replayed: 0,
             effects: Vec::new(),
@@ -193,12 +213,18 @@ impl Replica {
                 self.now_ms = now_ms;
                 self.raft.tick(now_ms)?;
                 self.expire_requests();
+                self.expire_admin();
             }
             Input::Message { from, message } => {
                 self.join.observe(&message);
                 self.raft.receive(from, message)?;
             }
             Input::Request { ticket, request } => self.take_request(ticket, request)?,
+            Input::Admin {
+                ticket,
+                request,
+                timeout_ms,
+            } => self.take_admin(ticket, request, timeout_ms)?,
             Input::Stored { sequence } => self.raft.stored(sequence)?,
             Input::CheckpointWritten {
                 meta,
@@ -248,7 +274,11 @@ impl Replica {
         for entry in ready.apply {
             self.images.count(entry.data.len() as u64);
             match entry.kind {
-                EntryKind::Noop | EntryKind::Config => self.machine.skip(entry.index),
+                EntryKind::Noop => self.machine.skip(entry.index),
+                EntryKind::Config => {
+                    self.machine.skip(entry.index);
+                    self.members.left = true;
+                }
                 EntryKind::Command => {
                     let command = Command::decode(&entry.data)
                         .map_err(|error| Impossible(format!("entry {}: {error}", entry.index)))?;
@@ -266,6 +296,10 @@ impl Replica {
             self.admit_read(id, index);
         }
         self.answer_reads();
+        for (ticket, outcome) in ready.outcomes {
+            self.answer_admin(ticket, outcome);
+        }
+        self.name_peers();
         self.effects
             .extend(ready.chunks.into_iter().map(Effect::ReadChunk));
         for piece in ready.stage {

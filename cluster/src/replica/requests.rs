@@ -258,7 +258,7 @@ impl Replica {
         self.answer(ticket, Err(error));
     }
 
-    fn error(&self, code: &str, definite: bool, message: &str) -> ApiError {
+    pub(super) fn error(&self, code: &str, definite: bool, message: &str) -> ApiError {
         let leader = self.raft.leader().map(|leader| leader.to_string());
         ApiError {
             code: code.into(),
@@ -268,7 +268,7 @@ impl Replica {
         }
     }
 
-    fn answer(&mut self, ticket: Ticket, result: Result<Answer, ApiError>) {
+    pub(super) fn answer(&mut self, ticket: Ticket, result: Result<Answer, ApiError>) {
         self.effects.push(Effect::Answer { ticket, result });
     }
 }
