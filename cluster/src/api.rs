@@ -3,6 +3,9 @@
 //! `POST /v1/kv` takes a [`Request`] and answers 200 with an [`Answer`], or an [`ApiError`] with status
 //! 409 (`cas-mismatch`), 400 (`bad-request`), 413 (`too-large`), 503 (definite: `no-leader`,
 //! `not-ready`, `overloaded`) or 504 (indefinite: `timeout`, `lost-leadership`).
+//! `POST /admin/members` takes a [`MembersRequest`] and `POST /admin/transfer` a [`TransferRequest`], both of the
+//! leader only; they answer 200 with the index of the last entry of the change when it is committed, or an
+//! [`ApiError`] (`docs/membership.md` has the codes).
 //! `GET /status` answers [`Status`], `GET /metrics` the Prometheus text format.
 
 use serde::{Deserialize, Serialize};
@@ -77,13 +80,64 @@ pub struct ApiError {
     pub leader: Option<String>,
 }
 
+/// An operator's change of the members. Repeating one that took effect is answered 200 at once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MembersRequest {
+    #[serde(flatten)]
+    pub change: MemberChange,
+    /// Give up waiting, not the change, after this time; 40,000 if absent, 60,000 at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+}
+
+/// `addr` is where the other servers reach it; absent, they know by their own configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MemberChange {
+    /// Shall vote: a learner first, promoted when it has caught up.
+    Add {
+        id: u64,
+        #[serde(default)]
+        addr: Option<String>,
+    },
+    /// Shall receive everything and decide nothing.
+    Learner {
+        id: u64,
+        #[serde(default)]
+        addr: Option<String>,
+    },
+    /// A learner that has caught up shall vote.
+    Promote {
+        id: u64,
+    },
+    Remove {
+        id: u64,
+    },
+    /// `add` shall vote in place of `remove`.
+    Replace {
+        remove: u64,
+        add: u64,
+        #[serde(default)]
+        addr: Option<String>,
+    },
+}
+
+/// Hands the leadership over; to the server with the longest log if none is named.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TransferRequest {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<u64>,
+}
+
 /// What a server says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Status {
     /// `n1`, `n2`, ...
     pub name: String,
-    /// `leader`, `follower`, `learner`, `pre-candidate` or `candidate`.
+    /// `leader`, `follower`, `learner`, `pre-candidate`, `candidate`, or `outsider`: not a member yet, or not any
+    /// more.
     pub role: String,
     pub term: u64,
     pub leader: Option<String>,

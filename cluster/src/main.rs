@@ -56,6 +56,9 @@ struct Serve {
     /// Address for the other servers
     #[arg(long, value_name = "ADDR:PORT")]
     peer_listen: SocketAddr,
+    /// Belong to no cluster, and wait to be added to one by `POST /admin/members`; without effect on one that was
+    #[arg(long)]
+    join: bool,
     /// All servers, as this one reaches them
     #[arg(long, value_name = "1=HOST:PORT,2=...", default_value = "")]
     peers: String,
@@ -102,7 +105,7 @@ struct Serve {
     /// A follower waits this long, and up to as much again, before it asks for votes
     #[arg(long, value_parser = config::duration, default_value = "300ms")]
     election_timeout: Duration,
-    /// `local` answers reads from any server's state: unsafe, for experiments
+    /// `lease` saves a round where clocks can be trusted; the same on all servers. `local` answers reads from any server's state: unsafe, for experiments
     #[arg(long, value_enum, default_value = "linearizable")]
     reads: ReadsArg,
     /// `leader` acknowledges writes before they are replicated: unsafe, for experiments
@@ -237,6 +240,7 @@ fn threads(wanted: usize) -> usize {
 #[derive(Clone, Copy, ValueEnum)]
 enum ReadsArg {
     Linearizable,
+    Lease,
     Local,
 }
 
@@ -297,7 +301,7 @@ impl Serve {
         if self.segment_bytes < 64 << 10 {
             return Err("--segment-bytes must be at least 64KiB".into());
         }
-        Ok(Config {
+        let config = Config {
             id: ServerId(self.id),
             data: self.data,
             client_listen: self.client_listen,
@@ -331,6 +335,7 @@ impl Serve {
             election_timeout: self.election_timeout,
             reads: match self.reads {
                 ReadsArg::Linearizable => Reads::Linearizable,
+                ReadsArg::Lease => Reads::Lease,
                 ReadsArg::Local => Reads::Local,
             },
             ack: match self.ack {
@@ -352,7 +357,15 @@ impl Serve {
             },
             threads: threads(self.threads),
             exit_with_stdin: self.exit_with_stdin,
-        })
+            join: self.join,
+        };
+        if config.reads == Reads::Lease && config.lease() <= config.heartbeat {
+            return Err(format!(
+                "--reads lease: a lease of {:?} ends before the next heartbeat; raise --election-timeout",
+                config.lease()
+            ));
+        }
+        Ok(config)
     }
 }
 

@@ -1,18 +1,24 @@
 //! The consensus core as stories: each file in `tests/raft` is a sequence of commands and what they lead to.
 //!
 //! A block is commands, then `---`, then the expected output, then an empty line. Commands:
-//! `cluster N`, `tick nX T`, `elect nX` (tick until it asks for votes, then deliver), `deliver` (everything that is
+//! `cluster N` / `cluster N lease` (leases of 70 ms), `join nX` (a server that waits to be added), `tick nX T` (ticks of
+//! 10 ms), `elect nX` (tick until it asks for votes, then deliver), `deliver` (everything that is
 //! under way, and what follows from it), `cut nX` / `cut nX->nY`, `mend`, `lose` (drop what is under way), `again`
 //! (deliver what was delivered last once more), `propose nX TEXT`, `read nX ID`, `compact nX INDEX` (a checkpoint
-//! there, nothing trailing), `hold nX` / `store nX` (its disk stops answering, answers), `status`.
+//! there, nothing trailing), `hold nX` / `store nX` (its disk stops answering, answers), `status`,
+//! `change nX add|learner|promote|remove nY` / `change nX replace nY nZ`, `transfer nX [nY]`, `members`, `pause nX MS`
+//! (its clock goes on without ticks), `crash nX`, `restart nX` / `restart nX losing INDEX` (with what it stored, but
+//! for the entries from there on), `append nX->nY term T after I@T I@T ... commit C` (a message from nowhere). A
+//! server that meets an impossible state says so and is gone.
 //!
 //! `STRATA_SCRIPTS=write cargo test -p cluster --test raft_scripts` writes what happens now into the files; read the
 //! difference before you keep it.
 
 use cluster::raft::{
-    AppendResult, ChunkData, Config, Message, Raft, Restored, Role, TransferConfig, TransferResult,
+    AppendResult, Batch, Change, ChunkData, Config, Impossible, Message, Raft, Restored, Role,
+    TransferConfig, TransferResult,
 };
-use cluster::types::{EntryKind, Index, Membership, Root, ServerId, SnapshotMeta};
+use cluster::types::{Entry, EntryKind, Index, Membership, Root, ServerId, SnapshotMeta, Term};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write;
 use std::path::Path;
@@ -27,8 +33,13 @@ struct Stage {
     network: VecDeque<Sent>,
     delivered: Vec<Sent>,
     cut: BTreeSet<(ServerId, ServerId)>,
-    /// Servers whose disk does not answer, and what it would.
-    held: BTreeMap<ServerId, u64>,
+    /// Servers whose disk does not answer, and what it would write.
+    held: BTreeMap<ServerId, Vec<Batch>>,
+    disks: BTreeMap<ServerId, Restored>,
+    /// What each server's clock says.
+    clocks: BTreeMap<ServerId, u64>,
+    lease_ms: Option<u64>,
+    tickets: u64,
     out: String,
 }
 
@@ -37,9 +48,14 @@ impl Stage {
         let words: Vec<&str> = line.split_whitespace().collect();
         match words[..] {
             ["cluster", count] => self.cluster(count.parse().unwrap()),
+            ["cluster", count, "lease"] => {
+                self.lease_ms = Some(70);
+                self.cluster(count.parse().unwrap());
+            }
+            ["join", server] => self.start(id(server), BTreeSet::new()),
             ["tick", server, times] => {
                 for _ in 0..times.parse::<u32>().unwrap() {
-                    self.act(id(server), |raft| raft.tick().unwrap());
+                    self.tick(id(server));
                 }
             }
             ["elect", server] => {
@@ -47,9 +63,65 @@ impl Stage {
                     if self.servers[&id(server)].role() != Role::Follower {
                         break;
                     }
-                    self.act(id(server), |raft| raft.tick().unwrap());
+                    self.tick(id(server));
                 }
                 self.deliver();
+            }
+            ["pause", server, millis] => {
+                *self.clocks.get_mut(&id(server)).unwrap() += millis.parse::<u64>().unwrap();
+            }
+            ["change", server, ref what @ ..] => self.change(id(server), what),
+            ["transfer", server, ref to @ ..] => {
+                self.tickets += 1;
+                let ticket = self.tickets;
+                let to = to.first().map(|to| id(to));
+                self.act(id(server), |raft, out| {
+                    match raft.transfer(ticket, to) {
+                        Ok(to) => writeln!(out, "{server} hands over to {to}").unwrap(),
+                        Err(refused) => writeln!(out, "{server} refused: {refused}").unwrap(),
+                    }
+                    Ok(())
+                });
+            }
+            ["members"] => self.members(),
+            ["crash", server] => {
+                self.servers.remove(&id(server));
+                self.held.remove(&id(server));
+            }
+            ["restart", server] => self.restart(id(server), Index::MAX),
+            ["restart", server, "losing", index] => {
+                self.restart(id(server), index.parse().unwrap());
+            }
+            [
+                "append",
+                link,
+                "term",
+                term,
+                "after",
+                prev,
+                ref entries @ ..,
+                "commit",
+                commit,
+            ] => {
+                let (from, to) = link.split_once("->").unwrap();
+                let entries = entries.iter().map(|entry| {
+                    let (index, term) = position(entry);
+                    Entry {
+                        term,
+                        index,
+                        kind: EntryKind::Command,
+                        data: [].into(),
+                    }
+                });
+                let (prev_index, prev_term) = position(prev);
+                let message = Message::Append {
+                    term: term.parse().unwrap(),
+                    prev_index,
+                    prev_term,
+                    entries: entries.collect(),
+                    commit: commit.parse().unwrap(),
+                };
+                self.network.push_back((id(from), id(to), message));
             }
             ["deliver"] => self.deliver(),
             ["again"] => {
@@ -68,41 +140,40 @@ impl Stage {
                 }
             },
             ["propose", server, text] => {
-                let mut proposed = None;
-                self.act(id(server), |raft| {
-                    proposed = Some(raft.propose(text.as_bytes().into()).unwrap())
+                self.act(id(server), |raft, out| {
+                    let proposed = raft.propose(text.as_bytes().into())?;
+                    writeln!(out, "{server} {proposed:?}").unwrap();
+                    Ok(())
                 });
-                writeln!(self.out, "{server} {:?}", proposed.unwrap()).unwrap();
             }
-            ["read", server, number] => {
-                let mut sent = false;
-                self.act(id(server), |raft| sent = raft.read(number.parse().unwrap()));
-                writeln!(
-                    self.out,
-                    "{server} read {}",
-                    if sent { "asked" } else { "refused" }
-                )
-                .unwrap();
-            }
+            ["read", server, number] => self.act(id(server), |raft, out| {
+                let sent = raft.read(number.parse().unwrap());
+                let what = if sent { "asked" } else { "refused" };
+                writeln!(out, "{server} read {what}").unwrap();
+                Ok(())
+            }),
             ["compact", server, index] => {
                 let index = index.parse().unwrap();
-                self.act(id(server), |raft| {
-                    let term = raft.term_at(index).expect("an entry that is kept");
-                    let members = Membership::of(raft.members().iter().copied());
-                    raft.checkpointed(
-                        SnapshotMeta {
-                            index,
-                            term,
-                            members,
-                        },
-                        index,
-                    );
+                let raft = &self.servers[&id(server)];
+                let meta = SnapshotMeta {
+                    index,
+                    term: raft.term_at(index).expect("an entry that is kept"),
+                    members: raft.members_at(index),
+                };
+                self.disks.get_mut(&id(server)).unwrap().snapshot = meta.clone();
+                self.act(id(server), |raft, _| {
+                    raft.checkpointed(meta, index);
+                    Ok(())
                 });
             }
-            ["hold", server] => drop(self.held.insert(id(server), 0)),
+            ["hold", server] => drop(self.held.insert(id(server), Vec::new())),
             ["store", server] => {
-                let sequence = self.held.remove(&id(server)).unwrap();
-                self.act(id(server), |raft| raft.stored(sequence).unwrap());
+                let batches = self.held.remove(&id(server)).unwrap();
+                let sequence = batches.last().map_or(0, |batch| batch.sequence);
+                for batch in batches {
+                    store(self.disks.get_mut(&id(server)).unwrap(), batch);
+                }
+                self.act(id(server), |raft, _| raft.stored(sequence));
             }
             ["status"] => self.status(),
             _ => panic!("unknown command {line:?}"),
@@ -112,41 +183,119 @@ impl Stage {
     fn cluster(&mut self, count: u64) {
         let members: BTreeSet<ServerId> = (1..=count).map(ServerId).collect();
         for &id in &members {
-            let config = Config {
-                id,
-                members: members.clone(),
-                election_ticks: 10,
-                heartbeat_ticks: 2,
-                seed: 1,
-                max_append_bytes: 1_000,
-                max_inflight_messages: 4,
-                max_inflight_bytes: 10_000,
-                transfer: TransferConfig {
-                    chunk_bytes: 10,
-                    window_bytes: 20,
-                    bytes_per_tick: None,
-                    delta: true,
-                },
-            };
-            self.servers
-                .insert(id, Raft::new(config, Restored::default()).unwrap());
-            self.applied.insert(id, BTreeMap::new());
+            self.start(id, members.clone());
+        }
+    }
+
+    fn start(&mut self, id: ServerId, members: BTreeSet<ServerId>) {
+        self.disks.insert(id, Restored::default());
+        self.clocks.insert(id, 0);
+        self.boot(id, members);
+    }
+
+    fn boot(&mut self, id: ServerId, members: BTreeSet<ServerId>) {
+        let config = Config {
+            id,
+            members,
+            election_ticks: 10,
+            heartbeat_ticks: 2,
+            lease_ms: self.lease_ms,
+            seed: 1,
+            max_append_bytes: 1_000,
+            max_inflight_messages: 4,
+            max_inflight_bytes: 10_000,
+            transfer: TransferConfig {
+                chunk_bytes: 10,
+                window_bytes: 20,
+                bytes_per_tick: None,
+                delta: true,
+            },
+        };
+        let raft = Raft::new(config, self.disks[&id].clone()).unwrap();
+        self.servers.insert(id, raft);
+        self.applied.insert(id, BTreeMap::new());
+        self.act(id, |_, _| Ok(()));
+    }
+
+    /// What its command line says of the members is wrong by now, and must not matter.
+    fn restart(&mut self, id: ServerId, losing: Index) {
+        let disk = self.disks.get_mut(&id).unwrap();
+        disk.entries.retain(|entry| entry.index < losing);
+        self.boot(id, BTreeSet::from([id]));
+    }
+
+    fn tick(&mut self, id: ServerId) {
+        let clock = self.clocks.get_mut(&id).unwrap();
+        *clock += 10;
+        let now_ms = *clock;
+        self.act(id, |raft, _| raft.tick(now_ms));
+    }
+
+    fn change(&mut self, server: ServerId, what: &[&str]) {
+        let change = match *what {
+            ["add", who] => Change::Add {
+                id: id(who),
+                address: Some(format!("{who}:1")),
+            },
+            ["learner", who] => Change::AddLearner {
+                id: id(who),
+                address: None,
+            },
+            ["promote", who] => Change::Promote { id: id(who) },
+            ["remove", who] => Change::Remove { id: id(who) },
+            ["replace", remove, add] => Change::Replace {
+                remove: id(remove),
+                add: id(add),
+                address: None,
+            },
+            _ => panic!("unknown change {what:?}"),
+        };
+        self.tickets += 1;
+        let ticket = self.tickets;
+        self.act(server, |raft, out| {
+            match raft.change(ticket, change)? {
+                Ok(()) => writeln!(out, "{server} begins change {ticket}").unwrap(),
+                Err(refused) => writeln!(out, "{server} refused: {refused}").unwrap(),
+            }
+            Ok(())
+        });
+    }
+
+    fn members(&mut self) {
+        for (id, raft) in &self.servers {
+            writeln!(self.out, "{id} {}", words(raft.members())).unwrap();
         }
     }
 
     /// Lets a server do something, and carries out what follows from it.
-    fn act(&mut self, id: ServerId, act: impl FnOnce(&mut Raft)) {
-        act(self.servers.get_mut(&id).unwrap());
+    fn act(
+        &mut self,
+        id: ServerId,
+        act: impl FnOnce(&mut Raft, &mut String) -> Result<(), Impossible>,
+    ) {
+        let Some(raft) = self.servers.get_mut(&id) else {
+            return;
+        };
+        let outcome = act(raft, &mut self.out).and_then(|()| self.carry_out(id));
+        if let Err(impossible) = outcome {
+            writeln!(self.out, "{id} stops: {impossible}").unwrap();
+            self.servers.remove(&id);
+        }
+    }
+
+    fn carry_out(&mut self, id: ServerId) -> Result<(), Impossible> {
         loop {
             let raft = self.servers.get_mut(&id).unwrap();
             let ready = raft.ready();
             if ready == Default::default() {
-                return;
+                return Ok(());
             }
             for entry in &ready.apply {
                 let text = match entry.kind {
                     EntryKind::Noop => "(noop)".to_owned(),
-                    EntryKind::Config => "(config)".to_owned(),
+                    EntryKind::Config => {
+                        words(&postcard::from_bytes(&entry.data).expect("a membership"))
+                    }
                     EntryKind::Command => String::from_utf8_lossy(&entry.data).into_owned(),
                 };
                 writeln!(self.out, "{id} applies {} {text}", entry.index).unwrap();
@@ -155,6 +304,9 @@ impl Stage {
             for (number, index) in ready.reads {
                 writeln!(self.out, "{id} read {number} at {index}").unwrap();
             }
+            for (ticket, outcome) in ready.outcomes {
+                writeln!(self.out, "{id} change {ticket}: {outcome:?}").unwrap();
+            }
             self.network.extend(
                 ready
                     .send
@@ -162,11 +314,11 @@ impl Stage {
                     .map(|(to, message)| (id, to, message)),
             );
             for to in ready.offers {
-                let index = *self.applied[&id].keys().last().expect("applied entries");
+                let index = raft.applied();
                 let meta = SnapshotMeta {
                     index,
                     term: raft.term_at(index).expect("a term that is known"),
-                    members: Membership::default(),
+                    members: raft.members_at(index),
                 };
                 raft.offer(to, meta);
             }
@@ -189,16 +341,17 @@ impl Stage {
             }
             if let Some((meta, _)) = raft.installing().cloned() {
                 writeln!(self.out, "{id} installs {}", meta.index).unwrap();
-                self.applied
-                    .get_mut(&id)
-                    .unwrap()
-                    .insert(meta.index, "(image)".to_owned());
+                self.disks.get_mut(&id).unwrap().snapshot = meta.clone();
                 raft.installed(meta);
             }
             if let Some(batch) = ready.store {
                 match self.held.get_mut(&id) {
-                    Some(held) => *held = batch.sequence,
-                    None => raft.stored(batch.sequence).unwrap(),
+                    Some(held) => held.push(batch),
+                    None => {
+                        let sequence = batch.sequence;
+                        store(self.disks.get_mut(&id).unwrap(), batch);
+                        raft.stored(sequence)?;
+                    }
                 }
             }
         }
@@ -210,7 +363,7 @@ impl Stage {
             let Some((from, to, message)) = self.network.pop_front() else {
                 return;
             };
-            let lost = self.cut.contains(&(from, to));
+            let lost = self.cut.contains(&(from, to)) || !self.servers.contains_key(&to);
             writeln!(
                 self.out,
                 "{from}->{to} {}{}",
@@ -220,7 +373,7 @@ impl Stage {
             .unwrap();
             if !lost {
                 self.delivered.push((from, to, message.clone()));
-                self.act(to, |raft| raft.receive(from, message).unwrap());
+                self.act(to, |raft, _| raft.receive(from, message));
             }
         }
         panic!("messages without end");
@@ -253,15 +406,56 @@ fn id(name: &str) -> ServerId {
     )
 }
 
+/// Reads `INDEX@TERM`.
+fn position(text: &str) -> (Index, Term) {
+    let (index, term) = text.split_once('@').unwrap();
+    (index.parse().unwrap(), term.parse().unwrap())
+}
+
+fn words(members: &Membership) -> String {
+    let set = |set: &BTreeSet<ServerId>| -> String {
+        let names: Vec<String> = set.iter().map(ServerId::to_string).collect();
+        names.join(" ")
+    };
+    let mut text = format!("voters [{}]", set(&members.voters));
+    for (name, ids) in [
+        ("outgoing", &members.outgoing),
+        ("learners", &members.learners),
+    ] {
+        if !ids.is_empty() {
+            write!(text, ", {name} [{}]", set(ids)).unwrap();
+        }
+    }
+    text
+}
+
+/// Does to a disk what a batch asks for.
+fn store(disk: &mut Restored, batch: Batch) {
+    if let Some(base) = batch.mark {
+        disk.entries.retain(|entry| entry.index > base.0);
+        disk.base = base;
+    }
+    if let Some(first) = batch.entries.first() {
+        disk.entries.retain(|entry| entry.index < first.index);
+    }
+    disk.entries.extend(batch.entries);
+    disk.hard_state = batch.hard_state.unwrap_or(disk.hard_state);
+}
+
 fn describe(message: &Message) -> String {
     match message {
         Message::VoteRequest {
             term,
             pre,
+            transfer,
             last_index,
             last_term,
         } => {
-            let kind = if *pre { "pre-vote?" } else { "vote?" };
+            let kind = match (pre, transfer) {
+                (true, _) => "pre-vote?",
+                (false, false) => "vote?",
+                (false, true) => "vote, handed over?",
+            };
             format!("{kind} term {term}, log ends {last_index}@{last_term}")
         }
         Message::VoteReply { term, pre, granted } => {
@@ -346,6 +540,7 @@ fn describe(message: &Message) -> String {
                 format!("image {transfer}: has committed {commit} term {term}")
             }
         },
+        Message::TimeoutNow { term } => format!("stand now term {term}"),
         Message::Propose { data } => format!("propose {}", String::from_utf8_lossy(data)),
         Message::ReadIndex { id } => format!("read {id}?"),
         Message::ReadIndexReply { id, index } => format!("read {id} at {index}"),
@@ -379,7 +574,7 @@ fn every_script_plays_as_written() {
         .map(|entry| entry.unwrap().path())
         .collect();
     scripts.sort();
-    assert!(scripts.len() >= 8, "{scripts:?}");
+    assert!(scripts.len() >= 20, "{scripts:?}");
     for path in scripts {
         let written = std::fs::read_to_string(&path).unwrap();
         let now = play(&written);

@@ -1,34 +1,51 @@
 //! Becoming a leader, and knowing when one no longer is (Raft, sections 5.2 and 5.4.1; thesis 6.2, 9.6).
 
-use super::{Impossible, Message, Progress, Raft, Role, read};
+use super::{Impossible, Message, Outcome, Progress, Raft, Role, lease, read};
 use crate::types::{EntryKind, Index, ServerId, Term};
 use std::sync::Arc;
+
+/// What a candidate says of itself.
+pub(super) struct VoteRequest {
+    pub term: Term,
+    pub pre: bool,
+    pub transfer: bool,
+    /// Term and index of its last entry.
+    pub last: (Term, Index),
+}
 
 impl Raft {
     pub(super) fn tick_election(&mut self) -> Result<(), Impossible> {
         self.ticks_since_election += 1;
-        if self.ticks_since_election < self.timeout
-            || !self.config.members.contains(&self.config.id)
-            || self.receiving.installing.is_some()
-        {
+        if self.ticks_since_election < self.timeout || self.receiving.installing.is_some() {
+            return Ok(());
+        }
+        if !self.members().is_voter(self.config.id) {
+            // It stands for nothing, but says that it hears nobody.
+            self.become_follower(None);
             return Ok(());
         }
         // Ask first whether an election could be won: a server that was away must not depose a leader
         // merely by its higher term.
         self.leader = None;
         self.role = Role::PreCandidate;
-        self.ask_for_votes(true)
+        self.ask_for_votes(true, false)
     }
 
-    fn ask_for_votes(&mut self, pre: bool) -> Result<(), Impossible> {
+    /// Asks those who vote in the membership that holds here. Whether they think so too does not matter: a learner
+    /// may have been promoted without having heard of it.
+    fn ask_for_votes(&mut self, pre: bool, transfer: bool) -> Result<(), Impossible> {
         self.reset_timeout();
         self.votes.clear();
         let term = if pre { self.term + 1 } else { self.term };
         let (last_index, last_term) = (self.log.last(), self.log.last_term());
         for peer in self.peers() {
+            if !self.members().is_voter(peer) {
+                continue;
+            }
             let message = Message::VoteRequest {
                 term,
                 pre,
+                transfer,
                 last_index,
                 last_term,
             };
@@ -52,11 +69,11 @@ impl Raft {
         }
     }
 
-    fn become_candidate(&mut self) -> Result<(), Impossible> {
+    pub(super) fn become_candidate(&mut self, transfer: bool) -> Result<(), Impossible> {
         self.set_term(self.term + 1);
         self.vote = Some(self.config.id);
         self.role = Role::Candidate;
-        self.ask_for_votes(false)
+        self.ask_for_votes(false, transfer)
     }
 
     fn become_leader(&mut self) -> Result<(), Impossible> {
@@ -66,18 +83,26 @@ impl Raft {
         self.ticks_since_heartbeat = 0;
         self.reads = read::Reads::default();
         self.stop_receiving();
+        self.lease = lease::Lease::default();
+        self.transferred_to(self.config.id);
         let next = self.log.last() + 1;
         self.progress = self
             .peers()
             .map(|peer| (peer, Progress::new(next)))
             .collect();
-        // Entries of earlier terms commit only together with one of this term (Raft, 5.4.2).
-        self.append_as_leader(EntryKind::Noop, Arc::from([]))?;
+        // Entries of earlier terms commit only together with one of this term (Raft, 5.4.2). The very first entry of
+        // a cluster is its membership, so that no server's configuration matters after that.
+        if self.log.last() == 0 {
+            self.append_as_leader(EntryKind::Config, self.members().encode())?;
+        } else {
+            self.append_as_leader(EntryKind::Noop, Arc::from([]))?;
+        }
         Ok(())
     }
 
     /// Goes back to following, in this term, whoever leads it.
     pub(super) fn become_follower(&mut self, leader: Option<ServerId>) {
+        self.end_change(Outcome::LeadershipLost);
         self.role = Role::Follower;
         self.leader = leader;
         self.progress.clear();
@@ -92,8 +117,10 @@ impl Raft {
         }
         if self.role != Role::Follower || self.leader != Some(leader) {
             self.become_follower(Some(leader));
+            self.transferred_to(leader);
         }
         self.ticks_since_election = 0;
+        self.ticks_since_heard = 0;
         Ok(())
     }
 
@@ -109,7 +136,9 @@ impl Raft {
         if term > self.term {
             match message {
                 // Somebody who has a leader that it hears does not help to depose it.
-                Message::VoteRequest { .. } if self.hears_leader() => return false,
+                Message::VoteRequest {
+                    transfer: false, ..
+                } if self.hears_leader() => return false,
                 // These speak of a term that nobody has yet.
                 Message::VoteRequest { pre: true, .. }
                 | Message::VoteReply {
@@ -123,6 +152,7 @@ impl Raft {
                 | Message::Chunk { .. } => {
                     self.set_term(term);
                     self.become_follower(Some(from));
+                    self.transferred_to(from);
                 }
                 _ => {
                     self.set_term(term);
@@ -164,19 +194,22 @@ impl Raft {
     fn hears_leader(&self) -> bool {
         match self.role {
             Role::Leader => true,
-            _ => self.leader.is_some() && self.ticks_since_election < self.config.election_ticks,
+            _ => {
+                let heard = self.ticks_since_election < self.config.election_ticks;
+                (self.leader.is_some() && heard) || self.is_bound_by_lease()
+            }
         }
     }
 
-    pub(super) fn receive_vote_request(
-        &mut self,
-        from: ServerId,
-        term: Term,
-        pre: bool,
-        last_index: Index,
-        last_term: Term,
-    ) {
-        let up_to_date = (last_term, last_index) >= (self.log.last_term(), self.log.last());
+    /// Anybody is answered, also one that does not belong here: it knows by which membership it counts.
+    pub(super) fn receive_vote_request(&mut self, from: ServerId, request: VoteRequest) {
+        let VoteRequest {
+            term,
+            pre,
+            transfer,
+            last,
+        } = request;
+        let up_to_date = last >= (self.log.last_term(), self.log.last());
         if pre {
             let granted = term > self.term && up_to_date && !self.hears_leader();
             let term = if granted { term } else { self.term };
@@ -185,7 +218,8 @@ impl Raft {
                 .push((from, Message::VoteReply { term, pre, granted }));
             return;
         }
-        let free = self.vote.is_none_or(|vote| vote == from) && self.leader.is_none();
+        let bound = !transfer && self.is_bound_by_lease();
+        let free = self.vote.is_none_or(|vote| vote == from) && self.leader.is_none() && !bound;
         let granted = free && up_to_date;
         if granted {
             self.vote = Some(from);
@@ -211,16 +245,15 @@ impl Raft {
             return Ok(());
         }
         self.votes.insert(from, granted);
-        let yes = self.votes.values().filter(|&&granted| granted).count();
-        let no = self.votes.len() - yes;
-        if yes >= self.quorum() {
-            if pre {
-                self.become_candidate()
-            } else {
-                self.become_leader()
-            }
+        let said = |id, what| self.votes.get(&id) == Some(&what);
+        let won = self.members().has_quorum(|id| said(id, true));
+        let lost = !self.members().has_quorum(|id| !said(id, false));
+        if won && pre {
+            self.become_candidate(false)
+        } else if won {
+            self.become_leader()
         } else {
-            if no >= self.quorum() {
+            if lost {
                 self.become_follower(None);
             }
             Ok(())
@@ -230,15 +263,17 @@ impl Raft {
     /// A leader that a majority does not answer steps down: its clients must not wait for it, and its
     /// term ends where another's can begin.
     pub(super) fn check_quorum(&mut self) {
-        let active = 1 + self
-            .progress
-            .values()
-            .filter(|follower| follower.active)
-            .count();
+        let answered = self.members().has_quorum(|id| {
+            id == self.config.id
+                || self
+                    .progress
+                    .get(&id)
+                    .is_some_and(|follower| follower.active)
+        });
         for follower in self.progress.values_mut() {
             follower.active = false;
         }
-        if active < self.quorum() {
+        if !answered {
             self.become_follower(None);
         }
     }

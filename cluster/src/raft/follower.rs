@@ -16,10 +16,11 @@ impl Raft {
             // The log is about to be replaced; the leader will ask again.
             return Ok(());
         }
+        self.refuse_contradiction(from, (prev_index, prev_term), &entries)?;
         let mut prev_index = prev_index;
         let mut entries = entries;
         if prev_index < self.log.commit {
-            // What is committed agrees with every leader's log: only what follows is of interest.
+            // What is committed agrees with the leader's log: only what follows is of interest.
             let known = (self.log.commit - prev_index).min(entries.len() as u64);
             entries.drain(..known as usize);
             if known == 0 || entries.is_empty() {
@@ -50,15 +51,10 @@ impl Raft {
             match self.log.term(entry.index) {
                 Some(term) if term == entry.term => {}
                 Some(_) => {
-                    self.log.truncate(entry.index)?;
-                    self.unsaved.retain(|unsaved| unsaved.index < entry.index);
-                    self.log.push(entry.clone());
-                    self.unsaved.push(entry);
+                    self.take_back(entry.index)?;
+                    self.put(entry)?;
                 }
-                None if entry.index == self.log.last() + 1 => {
-                    self.log.push(entry.clone());
-                    self.unsaved.push(entry);
-                }
+                None if entry.index == self.log.last() + 1 => self.put(entry)?,
                 None => {
                     return Err(Impossible(format!(
                         "entry {} after the log's last {}",
@@ -69,6 +65,33 @@ impl Raft {
             }
         }
         self.acknowledge(from, matched, commit)
+    }
+
+    /// No leader lacks what is committed (Raft, 5.4). One that sends something else in its place would, sooner or
+    /// later, spread it; as long as the terms are known here, that is noticed.
+    fn refuse_contradiction(
+        &self,
+        from: ServerId,
+        prev: (Index, Term),
+        entries: &[Entry],
+    ) -> Result<(), Impossible> {
+        let sent = entries.iter().map(|entry| (entry.index, entry.term));
+        for (index, term) in std::iter::once(prev).chain(sent) {
+            if index > self.log.commit {
+                break;
+            }
+            let Some(own) = self.log.term(index) else {
+                continue;
+            };
+            // The term before the first entry of a log may be unknown; it is 0 then.
+            if own != term && own != 0 && term != 0 {
+                return Err(Impossible(format!(
+                    "{from} leads term {} with entry {index} of term {term}, committed here in term {own}",
+                    self.term
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Promises that the log agrees up to `matched`, and commits as far as the leader has.

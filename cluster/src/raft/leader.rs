@@ -6,6 +6,11 @@ use std::sync::Arc;
 
 impl Raft {
     pub(super) fn tick_leader(&mut self) -> Result<(), Impossible> {
+        self.tick_transfer();
+        self.tick_change()?;
+        if self.role != Role::Leader {
+            return Ok(());
+        }
         self.ticks_since_election += 1;
         if self.ticks_since_election >= self.config.election_ticks {
             self.ticks_since_election = 0;
@@ -25,6 +30,7 @@ impl Raft {
     }
 
     pub(super) fn broadcast_heartbeat(&mut self) {
+        self.note_round();
         let round = self.reads.round();
         for (&peer, follower) in &self.progress {
             // A follower must not commit what it may not have.
@@ -52,11 +58,7 @@ impl Raft {
             kind,
             data,
         };
-        self.log.push(entry.clone());
-        self.unsaved.push(entry);
-        if self.config.members.len() == 1 {
-            return Ok(index);
-        }
+        self.put(entry)?;
         for peer in self.peers() {
             self.send_entries(peer);
         }
@@ -173,6 +175,10 @@ impl Raft {
                 }
                 self.send_entries(from);
                 self.tell_commit(from);
+                self.hand_over();
+                if self.pending.is_some() {
+                    self.follow_change()?;
+                }
             }
             AppendResult::Conflict { at, last, term } => {
                 match follower.flow {
@@ -227,24 +233,23 @@ impl Raft {
 
     /// Commits what a majority has, if it is of this term (Raft, figure 8).
     pub(super) fn advance_commit(&mut self) -> Result<(), Impossible> {
-        let mut matched: Vec<Index> = self
-            .progress
-            .values()
-            .map(|follower| follower.matched)
-            .collect();
-        if self.config.members.contains(&self.config.id) {
-            matched.push(self.log.stable);
-        }
-        matched.sort_unstable_by(|a, b| b.cmp(a));
-        let Some(&index) = matched.get(self.quorum() - 1) else {
-            return Ok(());
-        };
+        let index = self.members().agreed(|id| {
+            if id == self.config.id {
+                return self.log.stable;
+            }
+            self.progress
+                .get(&id)
+                .map_or(0, |follower| follower.matched)
+        });
         if index > self.log.commit && self.log.term(index) == Some(self.term) {
             self.commit_to(index);
             self.admit_waiting_reads();
-            for peer in self.peers() {
+            // Those who were removed, too: so they learn of it.
+            let told: Vec<ServerId> = self.progress.keys().copied().collect();
+            for peer in told {
                 self.tell_commit(peer);
             }
+            self.follow_change()?;
         } else {
             // Committed before, but durable here only now.
             self.hand_out();

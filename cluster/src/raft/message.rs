@@ -11,6 +11,8 @@ pub enum Message {
     VoteRequest {
         term: Term,
         pre: bool,
+        /// The leader itself wants the sender to take over.
+        transfer: bool,
         last_index: Index,
         last_term: Term,
     },
@@ -68,6 +70,10 @@ pub enum Message {
         transfer: u64,
         result: TransferResult,
     },
+    /// Stand for election at once: the leader hands over (Raft thesis, 3.10).
+    TimeoutNow {
+        term: Term,
+    },
     /// A command for whoever leads. Lost without a trace if the receiver does not.
     Propose {
         data: Arc<[u8]>,
@@ -117,10 +123,22 @@ impl Message {
             | Message::HeartbeatReply { term, .. }
             | Message::Offer { term, .. }
             | Message::Chunk { term, .. }
-            | Message::TransferReply { term, .. } => Some(*term),
+            | Message::TransferReply { term, .. }
+            | Message::TimeoutNow { term } => Some(*term),
             Message::Propose { .. }
             | Message::ReadIndex { .. }
             | Message::ReadIndexReply { .. } => None,
         }
+    }
+    /// Whether only a leader sends it. Such a message is taken from anybody: a server that is being added, or that
+    /// was away while the members changed, does not know who belongs.
+    pub fn is_of_leader(&self) -> bool {
+        matches!(
+            self,
+            Message::Append { .. }
+                | Message::Heartbeat { .. }
+                | Message::Chunk { .. }
+                | Message::TimeoutNow { .. }
+        )
     }
 }

@@ -6,24 +6,32 @@
 //! [`Raft::stored`] said so. A server's own vote and its own copy of an entry count by the same rule.
 //!
 //! By role: [`election`] (becoming a leader, and staying one), [`leader`] (replication and commit),
-//! [`follower`] (accepting entries), [`read`] (ReadIndex), [`snapshot`] (InstallSnapshot).
+//! [`follower`] (accepting entries), [`read`] (ReadIndex), [`lease`] (reads without a round), [`snapshot`]
+//! (InstallSnapshot), [`change`] and [`membership`] (who belongs), [`transfer`] (handing over).
 //!
 //! Sources: Ongaro and Ousterhout, "In Search of an Understandable Consensus Algorithm" (Raft), Ongaro's
-//! thesis for pre-vote (9.6), check-quorum (6.2) and ReadIndex (6.4).
+//! thesis for pre-vote (9.6), check-quorum (6.2), ReadIndex and leases (6.4), membership (4) and transfer (3.10).
 
+mod change;
 mod election;
 mod follower;
 mod leader;
+mod lease;
 mod log;
+mod membership;
 mod message;
 mod progress;
 mod read;
 mod snapshot;
+mod transfer;
 
+pub use change::{Change, MAX_LAG, Outcome, Refused};
 pub use message::{AppendResult, Message, TransferResult};
 pub use snapshot::{ChunkData, ChunkRequest, Piece, TransferStats};
 
-use crate::types::{Entry, EntryKind, HardState, Index, Lineage, ServerId, SnapshotMeta, Term};
+use crate::types::{
+    Entry, EntryKind, HardState, Index, Lineage, Membership, ServerId, SnapshotMeta, Term,
+};
 use log::Log;
 use progress::{Flow, Progress};
 use rand::{Rng, SeedableRng};
@@ -39,10 +47,14 @@ pub struct Impossible(pub String);
 #[derive(Clone, Debug)]
 pub struct Config {
     pub id: ServerId,
+    /// The voters of a new cluster; empty for a server that waits to be added. Of no meaning once there is a log.
     pub members: BTreeSet<ServerId>,
     /// Ticks without a leader before an election; each wait is this plus up to as much again, by chance.
     pub election_ticks: u32,
     pub heartbeat_ticks: u32,
+    /// How long a leader may answer reads by itself after a heartbeat that a majority answered: less than
+    /// `election_ticks` last by any server's clock. `None`: reads take a round. The same on all servers.
+    pub lease_ms: Option<u64>,
     /// Seed of the elections' jitter.
     pub seed: u64,
     /// Limits of one Append message and of what is under way to one follower.
@@ -108,6 +120,8 @@ pub struct Ready {
     pub reads: Vec<(u64, Index)>,
     /// Followers that need an image: to be answered by [`Raft::offer`].
     pub offers: Vec<ServerId>,
+    /// How changes and transfers ended, by the ticket that was given to them.
+    pub outcomes: Vec<(u64, Outcome)>,
     /// To be answered by [`Raft::chunk_read`].
     pub chunks: Vec<ChunkRequest>,
     /// To be answered by [`Raft::staged`].
@@ -123,6 +137,8 @@ pub enum Proposed {
     Forwarded,
     /// Certainly not: nobody leads.
     NoLeader,
+    /// Certainly not: the leadership is being handed over.
+    Transferring,
 }
 
 pub struct Raft {
@@ -136,8 +152,12 @@ pub struct Raft {
     snapshot: SnapshotMeta,
     lineage: Lineage,
 
+    /// The caller's clock at the last tick.
+    now_ms: u64,
     ticks_since_election: u32,
     ticks_since_heartbeat: u32,
+    /// Since any leader's message was accepted, or since the start.
+    ticks_since_heard: u32,
     /// This election waits so many ticks.
     timeout: u32,
     rng: Pcg64Mcg,
@@ -146,6 +166,10 @@ pub struct Raft {
     progress: BTreeMap<ServerId, Progress>,
     reads: read::Reads,
     sending: snapshot::Sending,
+    lease: lease::Lease,
+    configs: membership::Configs,
+    pending: Option<change::Pending>,
+    transfer: Option<transfer::Transfer>,
     receiving: snapshot::Receiving,
 
     hard_state_changed: bool,
@@ -170,6 +194,7 @@ impl Raft {
         } = restored;
         let last = base.0 + entries.len() as u64;
         let commit = hard_state.commit.max(snapshot.index).min(last);
+        let configs = change::restored(&config, &snapshot, &entries)?;
         let log = Log::new(base, entries, commit, snapshot.index)?;
         let rng =
             Pcg64Mcg::seed_from_u64(config.seed ^ config.id.0.wrapping_mul(0x9e37_79b9_7f4a_7c15));
@@ -181,14 +206,20 @@ impl Raft {
             log,
             snapshot,
             lineage,
+            now_ms: 0,
             ticks_since_election: 0,
             ticks_since_heartbeat: 0,
+            ticks_since_heard: 0,
             timeout: config.election_ticks,
             rng,
             votes: BTreeMap::new(),
             progress: BTreeMap::new(),
             reads: read::Reads::default(),
             sending: snapshot::Sending::default(),
+            lease: lease::Lease::default(),
+            configs,
+            pending: None,
+            transfer: None,
             receiving: snapshot::Receiving::default(),
             hard_state_changed: false,
             unsaved_mark: None,
@@ -228,6 +259,11 @@ impl Raft {
         self.log.commit
     }
 
+    /// Everything up to here was handed out to be applied.
+    pub fn applied(&self) -> Index {
+        self.log.applied
+    }
+
     pub fn first_index(&self) -> Index {
         self.log.first()
     }
@@ -254,8 +290,24 @@ impl Raft {
             .collect()
     }
 
-    pub fn members(&self) -> &BTreeSet<ServerId> {
-        &self.config.members
+    /// The membership that holds: the newest in the log, committed or not.
+    pub fn members(&self) -> &Membership {
+        self.configs.current()
+    }
+
+    /// The membership that held at an index, from the newest image's on.
+    pub fn members_at(&self, index: Index) -> Membership {
+        self.configs.at(index).clone()
+    }
+
+    /// Everybody who belongs to the membership that is committed, or to a later one.
+    pub fn recipients(&self) -> BTreeSet<ServerId> {
+        self.configs.recipients(self.log.commit)
+    }
+
+    /// Changes whenever the membership does.
+    pub fn members_version(&self) -> u64 {
+        self.configs.version
     }
 
     /// Takes what is to be done since the last call.
@@ -264,17 +316,24 @@ impl Raft {
         std::mem::take(&mut self.ready)
     }
 
-    /// One unit of time passed.
-    pub fn tick(&mut self) -> Result<(), Impossible> {
+    /// One unit of time passed. `now_ms` counts from any fixed moment and must be fresh, after a pause too: leases
+    /// are measured by it.
+    pub fn tick(&mut self, now_ms: u64) -> Result<(), Impossible> {
+        self.now_ms = now_ms;
+        self.ticks_since_heard = self.ticks_since_heard.saturating_add(1);
         match self.role {
             Role::Leader => self.tick_leader(),
-            _ => self.tick_election(),
+            _ => {
+                self.tick_transfer();
+                self.tick_election()
+            }
         }
     }
 
     /// A message arrived. Anything may be lost, doubled or late.
     pub fn receive(&mut self, from: ServerId, message: Message) -> Result<(), Impossible> {
-        if !self.config.members.contains(&from) {
+        let asks = matches!(message, Message::VoteRequest { .. });
+        if !message.is_of_leader() && !asks && !self.belongs(from) {
             return Ok(());
         }
         if let Some(term) = message.term()
@@ -286,10 +345,17 @@ impl Raft {
             Message::VoteRequest {
                 term,
                 pre,
+                transfer,
                 last_index,
                 last_term,
             } => {
-                self.receive_vote_request(from, term, pre, last_index, last_term);
+                let request = election::VoteRequest {
+                    term,
+                    pre,
+                    transfer,
+                    last: (last_term, last_index),
+                };
+                self.receive_vote_request(from, request);
                 Ok(())
             }
             Message::VoteReply { term, pre, granted } => {
@@ -339,8 +405,9 @@ impl Raft {
             Message::TransferReply {
                 transfer, result, ..
             } => self.receive_transfer_reply(from, transfer, result),
+            Message::TimeoutNow { term } => self.receive_timeout_now(from, term),
             Message::Propose { data } => {
-                if self.role == Role::Leader {
+                if self.role == Role::Leader && self.transfer.is_none() {
                     self.append_as_leader(EntryKind::Command, data)?;
                 }
                 Ok(())
@@ -359,6 +426,9 @@ impl Raft {
     /// A client's command.
     pub fn propose(&mut self, data: Arc<[u8]>) -> Result<Proposed, Impossible> {
         if self.role == Role::Leader {
+            if self.transfer.is_some() {
+                return Ok(Proposed::Transferring);
+            }
             return Ok(Proposed::Appended(
                 self.append_as_leader(EntryKind::Command, data)?,
             ));
@@ -393,6 +463,9 @@ impl Raft {
         }
         if self.role == Role::Leader {
             self.advance_commit()?;
+        } else {
+            // Known to be committed before it was durable here.
+            self.hand_out();
         }
         Ok(())
     }
@@ -400,6 +473,7 @@ impl Raft {
     /// An image of the machine at `meta` is durable here; entries up to `compact_to` may be forgotten.
     pub fn checkpointed(&mut self, meta: SnapshotMeta, compact_to: Index) {
         if meta.index > self.snapshot.index {
+            self.configs.forget_before(meta.index);
             self.snapshot = meta;
             self.receiving.rebase(self.snapshot.index);
         }
@@ -477,17 +551,15 @@ impl Raft {
         self.hand_out();
     }
 
+    /// Everybody who receives entries, apart from this server.
     fn peers(&self) -> impl Iterator<Item = ServerId> + use<> {
         let id = self.config.id;
-        self.config
-            .members
-            .clone()
-            .into_iter()
-            .filter(move |&member| member != id)
+        let everybody = self.recipients().into_iter();
+        everybody.filter(move |&member| member != id)
     }
 
-    fn quorum(&self) -> usize {
-        self.config.members.len() / 2 + 1
+    fn belongs(&self, id: ServerId) -> bool {
+        self.members().contains(id) || self.progress.contains_key(&id) || self.leader == Some(id)
     }
 
     fn reset_timeout(&mut self) {

@@ -1,6 +1,6 @@
 //! What a leader knows of one follower.
 
-use super::snapshot::Transfer;
+use super::snapshot::ImageFlow;
 use crate::types::Index;
 use std::collections::VecDeque;
 
@@ -27,7 +27,7 @@ pub enum Flow {
     /// Known: messages follow each other without waiting, within a window.
     Replicate { inflight: VecDeque<Inflight> },
     /// It needs entries that are gone: an image travels, piece by piece.
-    Snapshot(Box<Transfer>),
+    Snapshot(Box<ImageFlow>),
 }
 
 #[derive(Clone, Copy, Debug)]

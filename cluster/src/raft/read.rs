@@ -21,6 +21,10 @@ impl Reads {
     pub fn round(&self) -> u64 {
         self.begun
     }
+
+    pub fn next_round(&mut self) {
+        self.begun += 1;
+    }
 }
 
 impl Raft {
@@ -48,6 +52,10 @@ impl Raft {
             self.reads.early.push((from, id));
             return;
         }
+        if self.holds_lease() {
+            self.admit_read(from, id, self.log.commit);
+            return;
+        }
         let under_way = self
             .reads
             .waiting
@@ -60,6 +68,16 @@ impl Raft {
         }
     }
 
+    fn admit_read(&mut self, from: ServerId, id: u64, index: Index) {
+        if from == self.config.id {
+            self.ready.reads.push((id, index));
+        } else {
+            self.ready
+                .send
+                .push((from, Message::ReadIndexReply { id, index }));
+        }
+    }
+
     pub(super) fn admit_waiting_reads(&mut self) {
         for (from, id) in std::mem::take(&mut self.reads.early) {
             self.receive_read_index(from, id);
@@ -67,35 +85,28 @@ impl Raft {
     }
 
     fn begin_round(&mut self) {
-        self.reads.begun += 1;
-        if self.config.members.len() == 1 {
+        if self.config.lease_ms.is_none() {
+            self.reads.next_round();
+        }
+        self.broadcast_heartbeat();
+        if self.members().has_quorum(|id| id == self.config.id) {
             self.confirm_reads();
-        } else {
-            self.broadcast_heartbeat();
         }
     }
 
     pub(super) fn confirm_reads(&mut self) {
-        let mut rounds: Vec<u64> = self
-            .progress
-            .values()
-            .map(|follower| follower.round)
-            .collect();
-        rounds.push(self.reads.begun);
-        rounds.sort_unstable_by(|a, b| b.cmp(a));
-        let confirmed = rounds[self.quorum() - 1];
+        let confirmed = self.members().agreed(|id| {
+            if id == self.config.id {
+                return self.reads.begun;
+            }
+            self.progress.get(&id).map_or(0, |follower| follower.round)
+        });
         let (ready, waiting): (Vec<_>, Vec<_>) = std::mem::take(&mut self.reads.waiting)
             .into_iter()
             .partition(|&(.., round)| round <= confirmed);
         self.reads.waiting = waiting;
         for (from, id, index, _) in ready {
-            if from == self.config.id {
-                self.ready.reads.push((id, index));
-            } else {
-                self.ready
-                    .send
-                    .push((from, Message::ReadIndexReply { id, index }));
-            }
+            self.admit_read(from, id, index);
         }
         let next = self.reads.begun + 1;
         let under_way = self.reads.waiting.iter().any(|&(.., round)| round < next);

@@ -68,7 +68,7 @@ pub struct Sending {
 
 /// An image on its way to one follower.
 #[derive(Clone, Debug)]
-pub struct Transfer {
+pub struct ImageFlow {
     number: u64,
     /// `None` until the state was captured.
     meta: Option<SnapshotMeta>,
@@ -88,7 +88,7 @@ pub struct Transfer {
     idle: u32,
 }
 
-impl Transfer {
+impl ImageFlow {
     fn new(number: u64) -> Self {
         Self {
             number,
@@ -171,11 +171,11 @@ impl Raft {
         }
         self.sending.last += 1;
         self.sending.stats.begun += 1;
-        follower.flow = Flow::Snapshot(Box::new(Transfer::new(self.sending.last)));
+        follower.flow = Flow::Snapshot(Box::new(ImageFlow::new(self.sending.last)));
         self.ready.offers.push(to);
     }
 
-    fn transfer(&mut self, to: ServerId) -> Option<&mut Transfer> {
+    fn image_to(&mut self, to: ServerId) -> Option<&mut ImageFlow> {
         match &mut self.progress.get_mut(&to)?.flow {
             Flow::Snapshot(transfer) => Some(transfer),
             _ => None,
@@ -185,7 +185,7 @@ impl Raft {
     /// The state was captured at `meta` for this follower; returns the number of the transfer.
     pub fn offer(&mut self, to: ServerId, meta: SnapshotMeta) -> Option<u64> {
         let transfer = self
-            .transfer(to)
+            .image_to(to)
             .filter(|transfer| transfer.meta.is_none())?;
         transfer.meta = Some(meta);
         let number = transfer.number;
@@ -195,7 +195,7 @@ impl Raft {
 
     fn send_offer(&mut self, to: ServerId) {
         let (term, lineage, delta) = (self.term, self.lineage, self.config.transfer.delta);
-        let Some(transfer) = self.transfer(to) else {
+        let Some(transfer) = self.image_to(to) else {
             return;
         };
         transfer.idle = 0;
@@ -232,14 +232,14 @@ impl Raft {
     pub(super) fn resume_transfers(&mut self) {
         let followers: Vec<ServerId> = self.progress.keys().copied().collect();
         for peer in followers {
-            let Some(transfer) = self.transfer(peer) else {
+            let Some(transfer) = self.image_to(peer) else {
                 continue;
             };
             transfer.idle += 1;
             let idle = transfer.idle;
             if idle.is_multiple_of(OFFER_AGAIN) {
                 self.send_offer(peer);
-                if let Some(transfer) = self.transfer(peer) {
+                if let Some(transfer) = self.image_to(peer) {
                     transfer.idle = idle;
                 }
             }
@@ -269,7 +269,7 @@ impl Raft {
         if limits.bytes_per_tick.is_some() && self.sending.tokens == 0 {
             return;
         }
-        let Some(transfer) = self.transfer(to) else {
+        let Some(transfer) = self.image_to(to) else {
             return;
         };
         let Some(next) = transfer.next.clone() else {
@@ -294,7 +294,7 @@ impl Raft {
     /// A piece was read. `None`: the capture is gone.
     pub fn chunk_read(&mut self, request: &ChunkRequest, piece: Option<ChunkData>) {
         let term = self.term;
-        let Some(transfer) = self.transfer(request.to) else {
+        let Some(transfer) = self.image_to(request.to) else {
             return;
         };
         if transfer.number != request.transfer || !transfer.reading {
@@ -362,7 +362,7 @@ impl Raft {
             self.send_entries(from);
             return Ok(());
         }
-        let Some(transfer) = self.transfer(from) else {
+        let Some(transfer) = self.image_to(from) else {
             return Ok(());
         };
         if transfer.number != number {
@@ -576,6 +576,8 @@ impl Raft {
             self.unsaved.retain(|entry| entry.index > meta.index);
             let keeps = self.log.term(meta.index) == Some(meta.term);
             self.log.restore(meta.index, meta.term);
+            self.configs
+                .restore(meta.index, meta.members.clone(), self.log.last());
             self.unsaved_mark = Some((meta.index, meta.term));
             if !keeps {
                 self.unsaved.clear();

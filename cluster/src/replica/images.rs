@@ -6,7 +6,7 @@ use crate::checkpoint::chain;
 use crate::checkpoint::{Captured, FileRef, Source};
 use crate::machine::Machine;
 use crate::raft::{Impossible, Piece};
-use crate::types::{Index, Membership, Root, ServerId, SnapshotMeta};
+use crate::types::{Index, Root, ServerId, SnapshotMeta};
 
 pub struct Images {
     /// The files to restart from, oldest first.
@@ -165,7 +165,7 @@ impl Replica {
         Some(SnapshotMeta {
             index,
             term: self.raft.term_at(index)?,
-            members: Membership::of(self.raft.members().iter().copied()),
+            members: self.raft.members_at(index),
         })
     }
 

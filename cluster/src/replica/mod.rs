@@ -9,8 +9,11 @@
 //! from the own state once that index is applied.
 
 mod images;
+mod members;
 mod requests;
 mod status;
+
+pub use members::{Admin, MAX_ADMIN_TIMEOUT_MS};
 
 use crate::api::{Answer, ApiError, Request};
 use crate::checkpoint::chain::{Mode, Plan};
@@ -18,7 +21,7 @@ use crate::checkpoint::{Captured, FileRef};
 use crate::machine::{Applied, Capture, Command, Machine};
 use crate::raft::{self, Batch, ChunkData, ChunkRequest, Impossible, Message, Piece, Raft, Role};
 use crate::types::{EntryKind, Index, Membership, Root, ServerId, SnapshotMeta};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Settings of a replica besides those of consensus.
 #[derive(Clone, Debug)]
@@ -70,6 +73,9 @@ pub struct Trigger {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reads {
     Linearizable,
+    /// Linearizable as long as clocks run at about the same pace: the leader answers by itself while it holds a
+    /// lease ([`raft::Config::lease_ms`]).
+    Lease,
     /// Unsafe, for experiments: any server answers from its own state, however old.
     Local,
 }
@@ -99,6 +105,12 @@ pub enum Input {
     Request {
         ticket: Ticket,
         request: Request,
+    },
+    /// An operator's request; answered like a client's.
+    Admin {
+        ticket: Ticket,
+        request: Admin,
+        timeout_ms: u64,
     },
     /// All batches up to this one are durable.
     Stored {
@@ -151,6 +163,12 @@ pub enum Effect {
         ticket: Ticket,
         result: Result<Answer, ApiError>,
     },
+    /// These servers may have to be reached, and others not any more. `addresses` has those that the members
+    /// agreed on; the others are known by configuration.
+    Peers {
+        keep: BTreeSet<ServerId>,
+        addresses: BTreeMap<ServerId, String>,
+    },
     /// Write this state as a checkpoint. With `wait`, nothing may be applied before it is written.
     WriteCheckpoint {
         meta: SnapshotMeta,
@@ -189,6 +207,7 @@ pub struct Replica {
     now_ms: u64,
     requests: requests::Requests,
     images: images::Images,
+    members: members::Members,
     join: status::Join,
     replayed: u64,
     effects: Vec<Effect>,
@@ -219,6 +238,7 @@ impl Replica {
             now_ms: 0,
             requests: requests::Requests::default(),
             images: images::Images::new(chain),
+            members: members::Members::default(),
             join: status::Join::default(),
             replayed: 0,
             effects: Vec::new(),
@@ -236,14 +256,20 @@ impl Replica {
         match input {
             Input::Tick { now_ms } => {
                 self.now_ms = now_ms;
-                self.raft.tick()?;
+                self.raft.tick(now_ms)?;
                 self.expire_requests();
+                self.expire_admin();
             }
             Input::Message { from, message } => {
                 self.join.observe(&message);
                 self.raft.receive(from, message)?;
             }
             Input::Request { ticket, request } => self.take_request(ticket, request)?,
+            Input::Admin {
+                ticket,
+                request,
+                timeout_ms,
+            } => self.take_admin(ticket, request, timeout_ms)?,
             Input::Stored { sequence } => self.raft.stored(sequence)?,
             Input::CheckpointWritten {
                 meta,
@@ -310,6 +336,7 @@ impl Replica {
                     let members: Membership = postcard::from_bytes(&entry.data)
                         .map_err(|error| Impossible(format!("entry {}: {error}", entry.index)))?;
                     self.machine.apply_members(entry.index, &members);
+                    self.members.left = true;
                 }
                 EntryKind::Command => {
                     let command = Command::decode(&entry.data)
@@ -331,6 +358,10 @@ impl Replica {
         for follower in ready.offers {
             self.capture_for(follower);
         }
+        for (ticket, outcome) in ready.outcomes {
+            self.answer_admin(ticket, outcome);
+        }
+        self.name_peers();
         self.effects
             .extend(ready.chunks.into_iter().map(Effect::ReadChunk));
         for piece in ready.stage {

@@ -110,6 +110,11 @@ impl Replica {
                 let proposed = self.raft.propose(data.clone())?;
                 match proposed {
                     Proposed::NoLeader => self.refuse(ticket),
+                    Proposed::Transferring => {
+                        let message = "the leadership is being handed over";
+                        let error = self.error("transferring", true, message);
+                        self.answer(ticket, Err(error));
+                    }
                     Proposed::Appended(index) if self.config.ack == Ack::Leader => {
                         self.requests.last_write = sequence;
                         let foreseen = self.machine.foresee(index, &command.op);
@@ -260,7 +265,7 @@ impl Replica {
         self.answer(ticket, Err(error));
     }
 
-    fn error(&self, code: &str, definite: bool, message: &str) -> ApiError {
+    pub(super) fn error(&self, code: &str, definite: bool, message: &str) -> ApiError {
         let leader = self.raft.leader().map(|leader| leader.to_string());
         ApiError {
             code: code.into(),
@@ -270,7 +275,7 @@ impl Replica {
         }
     }
 
-    fn answer(&mut self, ticket: Ticket, result: Result<Answer, ApiError>) {
+    pub(super) fn answer(&mut self, ticket: Ticket, result: Result<Answer, ApiError>) {
         self.effects.push(Effect::Answer { ticket, result });
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Replica;
 use crate::api::{InstallStatus, Status};
-use crate::raft::{Message, Role};
+use crate::raft::Message;
 use crate::types::Index;
 
 /// Whether the server has caught up with the cluster since its start: it has applied what a leader had
@@ -46,15 +46,9 @@ impl Replica {
 
     /// All that the replica knows; the program around it adds times.
     pub fn status(&self) -> Status {
-        let role = match self.raft.role() {
-            Role::Follower => "follower",
-            Role::PreCandidate => "pre-candidate",
-            Role::Candidate => "candidate",
-            Role::Leader => "leader",
-        };
         Status {
             name: self.raft.id().to_string(),
-            role: role.into(),
+            role: self.role().into(),
             term: self.raft.term(),
             leader: self.raft.leader().map(|leader| leader.to_string()),
             commit: self.raft.commit(),
@@ -67,6 +61,7 @@ impl Replica {
                 bytes_resent: self.raft.transfer_stats().resent,
                 ..self.images.status.clone()
             },
+            members: self.members_status(),
             keys: self.machine.keys(),
             bytes: self.machine.bytes(),
             phase: if self.join.done { "serving" } else { "join" }.into(),

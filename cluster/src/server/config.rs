@@ -6,7 +6,7 @@ use crate::log::Segments;
 use crate::raft;
 use crate::replica::{self, Ack, CaptureBy, Reads, Retention, Trigger};
 use crate::types::ServerId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -42,6 +42,8 @@ pub struct Config {
     /// Threads that load checkpoints and decode the log.
     pub threads: usize,
     pub exit_with_stdin: bool,
+    /// Belongs to no cluster yet, and waits to be added to one.
+    pub join: bool,
 }
 
 /// How images travel to followers.
@@ -73,7 +75,25 @@ pub enum DiskKind {
     PowerLoss,
 }
 
+/// By how much one server's clock may run faster than another's, in percent, for `--reads lease` to be safe.
+pub const CLOCK_DRIFT: u32 = 10;
+
 impl Config {
+    /// How long a leader's lease lasts: what a follower's patience is at least, less the drift. Ticks are coarse: the
+    /// first one after a heartbeat may come at once, the next at once after a delay, and the leader's own clock is
+    /// up to one behind.
+    pub fn lease(&self) -> Duration {
+        let patience = TICK * (self.election_timeout.as_millis() / TICK.as_millis()) as u32;
+        (patience * (100 - CLOCK_DRIFT) / 100).saturating_sub(3 * TICK)
+    }
+
+    /// Where the others reach this server, as far as it knows.
+    pub fn own_address(&self) -> Option<String> {
+        let listens = Some(self.peer_listen).filter(|addr| !addr.ip().is_unspecified());
+        let named = self.peers.get(&self.id).cloned();
+        named.or_else(|| listens.map(|addr| addr.to_string()))
+    }
+
     /// What the replica needs of it.
     pub fn replica(&self) -> replica::Config {
         let ticks = |span: Duration| (span.as_millis() / TICK.as_millis()).max(1) as u32;
@@ -81,9 +101,14 @@ impl Config {
         replica::Config {
             raft: raft::Config {
                 id: self.id,
-                members: self.peers.keys().copied().chain([self.id]).collect(),
+                members: if self.join {
+                    BTreeSet::new()
+                } else {
+                    self.peers.keys().copied().chain([self.id]).collect()
+                },
                 election_ticks: ticks(self.election_timeout),
                 heartbeat_ticks: ticks(self.heartbeat),
+                lease_ms: (self.reads == Reads::Lease).then(|| self.lease().as_millis() as u64),
                 seed,
                 max_append_bytes: 1 << 20,
                 max_inflight_messages: 256,
@@ -153,10 +178,7 @@ pub fn peers(text: &str) -> Result<BTreeMap<ServerId, String>, String> {
             .ok()
             .filter(|&id| id > 0)
             .ok_or_else(|| format!("{id:?} is no server id"))?;
-        if addr
-            .rsplit_once(':')
-            .is_none_or(|(host, port)| host.is_empty() || port.parse::<u16>().is_err())
-        {
+        if !is_address(addr) {
             return Err(format!("{addr:?}: expected HOST:PORT"));
         }
         if peers.insert(ServerId(id), addr.to_owned()).is_some() {
@@ -164,6 +186,12 @@ pub fn peers(text: &str) -> Result<BTreeMap<ServerId, String>, String> {
         }
     }
     Ok(peers)
+}
+
+/// Whether a text has the form HOST:PORT.
+pub fn is_address(text: &str) -> bool {
+    text.rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
 }
 
 /// Parses a duration with its unit: `50ms`, `2s`, `1m`.

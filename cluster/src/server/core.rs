@@ -5,7 +5,7 @@ use super::shared::{Shared, millis};
 use super::{ServerError, images, peers, storage};
 use crate::api::{Answer, ApiError, Request};
 use crate::raft::Impossible;
-use crate::replica::{Effect, Input, Replica, Ticket};
+use crate::replica::{Admin, Effect, Input, Replica, Ticket};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
@@ -23,6 +23,11 @@ pub enum Job {
     Input(Input),
     Request {
         request: Request,
+        reply: Reply,
+    },
+    Admin {
+        request: Admin,
+        timeout_ms: u64,
         reply: Reply,
     },
     /// Sync and say so.
@@ -85,6 +90,17 @@ impl Core {
         let mut published = Instant::now();
         loop {
             let job = queue.recv_timeout(next_tick.saturating_duration_since(Instant::now()));
+            // The clock is read after a job came and told before it is done: however long this thread was
+            // held up, the replica's time is at most a tick behind the job's arrival, and a leader whose lease ran
+            // out meanwhile knows.
+            let now = Instant::now();
+            if now >= next_tick {
+                let now_ms = now.duration_since(self.started).as_millis() as u64;
+                self.step(Input::Tick { now_ms })?;
+                // A thread that was held up (paused, starved) does not make up for the ticks it missed: its
+                // followers' patience is measured in real time, its own must not run out at once.
+                next_tick = (next_tick + TICK).max(now);
+            }
             match job {
                 Ok(Job::Stop { done }) => {
                     self.doors.log.stop(done);
@@ -93,14 +109,6 @@ impl Core {
                 Ok(job) => self.take(job)?,
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
-            }
-            let now = Instant::now();
-            if now >= next_tick {
-                let now_ms = now.duration_since(self.started).as_millis() as u64;
-                self.step(Input::Tick { now_ms })?;
-                // A thread that was held up (paused, starved) does not make up for the ticks it missed: its
-                // followers' patience is measured in real time, its own must not run out at once.
-                next_tick = (next_tick + TICK).max(now);
             }
             if published.elapsed() >= PUBLISH_EVERY {
                 published = Instant::now();
@@ -122,13 +130,30 @@ impl Core {
                 self.step(input)
             }
             Job::Request { request, reply } => {
-                let ticket = self.next_ticket;
-                self.next_ticket += 1;
-                self.replies.insert(ticket, reply);
+                let ticket = self.ticket(reply);
                 self.step(Input::Request { ticket, request })
+            }
+            Job::Admin {
+                request,
+                timeout_ms,
+                reply,
+            } => {
+                let ticket = self.ticket(reply);
+                self.step(Input::Admin {
+                    ticket,
+                    request,
+                    timeout_ms,
+                })
             }
             Job::Stop { .. } => Ok(()),
         }
+    }
+
+    fn ticket(&mut self, reply: Reply) -> Ticket {
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        self.replies.insert(ticket, reply);
+        ticket
     }
 
     fn step(&mut self, input: Input) -> Result<(), Impossible> {
@@ -156,6 +181,7 @@ impl Core {
         for effect in effects {
             match effect {
                 Effect::Send { to, message } => self.doors.peers.send(to, message),
+                Effect::Peers { keep, addresses } => self.doors.peers.keep(&keep, addresses),
                 Effect::Store(batch) => self.doors.log.store(batch),
                 Effect::TruncateLog { first, oldest } => self.doors.log.truncate(first, oldest),
                 Effect::Answer { ticket, result } => {

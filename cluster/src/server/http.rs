@@ -1,5 +1,6 @@
 //! The HTTP interface of [`crate::api`].
 
+use super::admin;
 use super::core::Job;
 use super::shared::Shared;
 use crate::api::{ApiError, KvOp, Request, Status};
@@ -28,9 +29,9 @@ const MAX_WAITING: u64 = 20_000;
 const LAST_RESORT: Duration = Duration::from_secs(8);
 
 #[derive(Clone)]
-struct Door {
-    shared: Arc<Shared>,
-    jobs: Sender<Job>,
+pub(super) struct Door {
+    pub shared: Arc<Shared>,
+    pub jobs: Sender<Job>,
     waiting: Arc<AtomicU64>,
 }
 
@@ -45,6 +46,8 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>, jobs: Sender<Job>
         .route("/status", get(status))
         .route("/metrics", get(metrics))
         .route("/admin/checkpoint", post(checkpoint))
+        .route("/admin/members", post(admin::members))
+        .route("/admin/transfer", post(admin::transfer))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(door);
     let listener = listener.tap_io(|stream| {

@@ -6,6 +6,7 @@
 //!
 //! An impossible state or a failing disk ends the process: a server that can't trust itself must not vote.
 
+mod admin;
 pub mod config;
 mod core;
 mod http;

@@ -1,7 +1,7 @@
 //! Messages between servers as bytes on a connection.
 //!
 //! ```text
-//! hello    "STRATAP1" | id of the sender u64 | id of the receiver u64
+//! hello    "STRATAP2" | id of the sender u64 | id of the receiver u64 | length u16 | address of the sender
 //! frame    length u32 | crc32c u32 | message (postcard)
 //! ```
 //! A connection carries messages one way only, from the server that dialled it.
@@ -11,19 +11,32 @@ use crate::types::ServerId;
 use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-const MAGIC: &[u8; 8] = b"STRATAP1";
+const MAGIC: &[u8; 8] = b"STRATAP2";
 /// A longer frame is not believed.
 const MAX_FRAME: usize = 64 << 20;
 
-pub fn hello(from: ServerId, to: ServerId) -> Vec<u8> {
+/// How a connection begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hello {
+    pub from: ServerId,
+    pub to: ServerId,
+    /// Where the sender is reached, if it knows: the receiver may never have heard of it.
+    pub address: String,
+}
+
+pub fn hello(hello: &Hello) -> Vec<u8> {
     let mut bytes = MAGIC.to_vec();
-    bytes.extend_from_slice(&from.0.to_le_bytes());
-    bytes.extend_from_slice(&to.0.to_le_bytes());
+    bytes.extend_from_slice(&hello.from.0.to_le_bytes());
+    bytes.extend_from_slice(&hello.to.0.to_le_bytes());
+    // What does not fit is no address.
+    let address = hello.address.as_bytes();
+    let length = u16::try_from(address.len()).unwrap_or(0);
+    bytes.extend_from_slice(&length.to_le_bytes());
+    bytes.extend_from_slice(&address[..length.into()]);
     bytes
 }
 
-/// Reads a hello; returns sender and receiver.
-pub async fn read_hello(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<(ServerId, ServerId)> {
+pub async fn read_hello(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Hello> {
     let mut magic = [0; 8];
     stream.read_exact(&mut magic).await?;
     if &magic != MAGIC {
@@ -32,10 +45,20 @@ pub async fn read_hello(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<(Se
             "not a strata peer of this version",
         ));
     }
-    Ok((
-        ServerId(stream.read_u64_le().await?),
-        ServerId(stream.read_u64_le().await?),
-    ))
+    let (from, to) = (stream.read_u64_le().await?, stream.read_u64_le().await?);
+    let mut address = vec![0; stream.read_u16_le().await?.into()];
+    stream.read_exact(&mut address).await?;
+    let address = String::from_utf8(address).map_err(|_| {
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the sender's address is no text",
+        )
+    })?;
+    Ok(Hello {
+        from: ServerId(from),
+        to: ServerId(to),
+        address,
+    })
 }
 
 /// Appends a frame to `out`.
@@ -70,6 +93,19 @@ pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Message> 
 mod tests {
     use super::*;
     use crate::types::{Entry, EntryKind};
+
+    #[tokio::test]
+    async fn a_hello_survives_a_round_trip_and_another_protocol_is_refused() {
+        let said = Hello {
+            from: ServerId(1),
+            to: ServerId(2),
+            address: "host:7000".into(),
+        };
+        let mut bytes = hello(&said);
+        assert_eq!(read_hello(&mut bytes.as_slice()).await.unwrap(), said);
+        bytes[7] = b'1';
+        assert!(read_hello(&mut bytes.as_slice()).await.is_err());
+    }
 
     #[tokio::test]
     async fn frames_survive_a_round_trip_and_a_flipped_bit_is_noticed() {

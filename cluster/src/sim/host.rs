@@ -60,6 +60,7 @@ impl Host {
                 members,
                 election_ticks: 20,
                 heartbeat_ticks: 5,
+                lease_ms: None,
                 seed,
                 max_append_bytes: 512,
                 max_inflight_messages: 8,
@@ -168,6 +169,8 @@ impl Host {
             .expect("a running host has checkpoints");
         match effect {
             Effect::Send { to, message } => outcome.send.push((to, message)),
+            // Every simulated server reaches every other.
+            Effect::Peers { .. } => {}
             Effect::Answer { ticket, result } => outcome.answers.push((ticket, result)),
             Effect::Store(batch) => {
                 log.append(batch.mark, &batch.entries, batch.hard_state, 0)
