@@ -248,6 +248,8 @@ impl World {
                 self.servers.insert(id, None);
             }
             4..12 if self.servers[&id].is_none() => self.start(id),
+            // It has forgotten at once what it had heard.
+            54..64 if self.servers[&id].is_some() => self.start(id),
             12..17 => self.partition(),
             17..22 => self.cut.clear(),
             22..25 => {
