@@ -25,7 +25,8 @@ struct World {
     /// Servers that stand still until then.
     paused: BTreeMap<ServerId, u64>,
     network: Vec<(ServerId, ServerId, Message)>,
-    cut: BTreeSet<ServerId>,
+    /// Links that lose everything.
+    cut: BTreeSet<(ServerId, ServerId)>,
     leaders: BTreeMap<Term, ServerId>,
     committed: BTreeMap<Index, Term>,
     tickets: u64,
@@ -220,7 +221,7 @@ impl World {
             self.act(id, |raft| raft.tick(now_ms).unwrap());
             self.check_lease(id);
         }
-        for _ in 0..12 {
+        for _ in 0..40 {
             self.deliver();
         }
         if !self.healed {
@@ -253,7 +254,7 @@ impl World {
             .get(&to)
             .is_some_and(|&until| until > self.now_ms);
         let lost = !self.healed && self.random(30) == 0;
-        if still || lost || self.cut.contains(&from) || self.cut.contains(&to) {
+        if still || lost || self.cut.contains(&(from, to)) {
             return;
         }
         self.act(to, |raft| raft.receive(from, message).unwrap());
@@ -266,10 +267,10 @@ impl World {
                 self.servers.insert(id, None);
             }
             4..12 if self.servers[&id].is_none() => self.start(id),
-            12..14 => {
-                self.cut.insert(id);
-            }
-            14..22 => self.cut.clear(),
+            // It has forgotten at once what it had heard.
+            54..64 if self.servers[&id].is_some() => self.start(id),
+            12..17 => self.partition(),
+            17..22 => self.cut.clear(),
             22..25 => {
                 let millis = 50 + self.random(300);
                 self.paused.insert(id, self.now_ms + millis);
@@ -306,6 +307,22 @@ impl World {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Two sides, or links at random, or one server away.
+    fn partition(&mut self) {
+        let (kind, side, away) = (self.random(3), self.rng.next_u64(), self.anybody());
+        let pairs = (1..=SERVERS).flat_map(|from| (1..=SERVERS).map(move |to| (from, to)));
+        for (from, to) in pairs {
+            let apart = match kind {
+                0 => (side >> from) & 1 != (side >> to) & 1,
+                1 => (side >> (from * 8 + to)) & 1 == 1,
+                _ => (from == away.0) != (to == away.0),
+            };
+            if apart {
+                self.cut.insert((ServerId(from), ServerId(to)));
+            }
         }
     }
 

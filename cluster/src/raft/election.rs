@@ -19,7 +19,7 @@ impl Raft {
         if self.ticks_since_election < self.timeout || self.receiving.installing.is_some() {
             return Ok(());
         }
-        if !self.members().is_voter(self.config.id) {
+        if !self.configs.may_stand(self.config.id, self.log.commit) {
             // It stands for nothing, but says that it hears nobody.
             self.become_follower(None);
             return Ok(());

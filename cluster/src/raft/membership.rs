@@ -155,11 +155,22 @@ impl Configs {
     /// Everybody who belongs to what is committed, or to what may come to be: those who leave receive entries until
     /// it is certain that they left.
     pub fn recipients(&self, commit: Index) -> BTreeSet<ServerId> {
-        let begin = self.list.iter().rposition(|(since, _)| *since <= commit);
+        let concerned = self.since(commit);
+        concerned.flat_map(Membership::everyone).collect()
+    }
+
+    /// Whether a server may stand for election: it votes, or it voted until a change that may not be committed yet.
+    /// If it has that change and those who stay do not, it has the longer log, and nobody else could win
+    /// (Raft thesis, 4.2.2).
+    pub fn may_stand(&self, id: ServerId, commit: Index) -> bool {
+        self.since(commit).any(|members| members.is_voter(id))
+    }
+
+    /// What held at an index and what came after it.
+    fn since(&self, index: Index) -> impl Iterator<Item = &Membership> {
+        let begin = self.list.iter().rposition(|(since, _)| *since <= index);
         let concerned = self.list.iter().skip(begin.unwrap_or(0));
-        concerned
-            .flat_map(|(_, members)| members.everyone())
-            .collect()
+        concerned.map(|(_, members)| members)
     }
 }
 
@@ -265,5 +276,6 @@ mod tests {
         configs.push(5, Membership::of([1, 3].map(ServerId)));
         assert_eq!(configs.recipients(4), ids(&[1, 2, 3]));
         assert_eq!(configs.recipients(5), ids(&[1, 3]));
+        assert!(configs.may_stand(ServerId(2), 4) && !configs.may_stand(ServerId(2), 5));
     }
 }

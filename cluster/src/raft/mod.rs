@@ -559,7 +559,10 @@ impl Raft {
     }
 
     fn belongs(&self, id: ServerId) -> bool {
-        self.members().contains(id) || self.progress.contains_key(&id) || self.leader == Some(id)
+        id == self.config.id
+            || self.members().contains(id)
+            || self.progress.contains_key(&id)
+            || self.leader == Some(id)
     }
 
     fn reset_timeout(&mut self) {
