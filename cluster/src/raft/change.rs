@@ -518,6 +518,28 @@ mod tests {
     }
 
     #[test]
+    fn a_leader_that_has_committed_nothing_in_its_term_changes_nobody() {
+        let mut raft = Raft::new(alone().config.clone(), Restored::default()).unwrap();
+        for now_ms in 0.. {
+            raft.tick(now_ms).unwrap();
+            if let Some(batch) = raft.ready().store {
+                raft.stored(batch.sequence).unwrap();
+            }
+            if raft.role() == Role::Leader {
+                break;
+            }
+        }
+        let id = ServerId(2);
+        let change = Change::Add { id, address: None };
+        assert_eq!(
+            raft.change(1, change.clone()).unwrap(),
+            Err(Refused::NotReady)
+        );
+        settle(&mut raft);
+        assert_eq!(raft.change(2, change).unwrap(), Ok(()));
+    }
+
+    #[test]
     fn the_last_voter_stays_and_nobody_replaces_itself() {
         let mut raft = alone();
         let id = ServerId(1);
