@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod bench;
+pub mod bugs;
 pub mod checkpoint;
 pub mod disk;
 pub mod log;

@@ -1,20 +1,13 @@
 //! The whole replica under the simulator: fixed seeds, and a batch of new ones that prints its seed.
 
-use cluster::sim::{Coverage, Options, Weakness, run};
+use cluster::sim::{Coverage, Options, run};
 use std::time::{Duration, Instant};
 
-fn options(seed: u64) -> Options {
-    Options {
-        servers: if seed.is_multiple_of(3) { 5 } else { 3 },
-        ..Options::default()
-    }
-}
-
 fn assert_holds(seed: u64) -> Coverage {
-    let report = run(seed, &options(seed));
+    let report = run(seed, &Options::of(seed));
     assert_eq!(
         report.violation, None,
-        "STRATA_SIM_SEED={seed} cargo test -p cluster --test simulation repeats it"
+        "shakedown sim --seed {seed}, or STRATA_SIM_SEED={seed} cargo test -p cluster --test simulation, repeats it"
     );
     report.coverage
 }
@@ -22,33 +15,13 @@ fn assert_holds(seed: u64) -> Coverage {
 #[test]
 fn fixed_seeds_hold_and_reach_every_rare_path() {
     let mut coverage = Coverage::default();
-    for seed in 0..240 {
+    for seed in 0..300 {
         coverage.add(&assert_holds(seed));
     }
-    println!("{coverage:?}");
-    let Coverage {
-        crashes,
-        partitions,
-        leaders,
-        checkpoints,
-        installs,
-        truncations,
-        torn_tails,
-        lost,
-        doubled,
-    } = coverage;
-    let counts = [
-        crashes,
-        partitions,
-        leaders,
-        checkpoints,
-        installs,
-        truncations,
-        torn_tails,
-        lost,
-        doubled,
-    ];
-    assert!(counts.iter().all(|&count| count >= 20), "{coverage:?}");
+    println!("{coverage}");
+    for (path, times, _) in coverage.all() {
+        assert!(times > 0, "{path} was never taken");
+    }
 }
 
 #[test]
@@ -74,38 +47,8 @@ fn new_seeds_hold() {
 #[test]
 fn the_same_seed_gives_the_same_trace() {
     for seed in [1, 3, 42] {
-        let (one, two) = (run(seed, &options(seed)), run(seed, &options(seed)));
+        let (one, two) = (run(seed, &Options::of(seed)), run(seed, &Options::of(seed)));
         assert_eq!(one, two);
-        assert_ne!(one.trace, run(seed + 1, &options(seed)).trace);
-    }
-}
-
-#[test]
-fn planted_weaknesses_are_found() {
-    for weakness in [Weakness::AckBeforeReplication, Weakness::SyncNever] {
-        let found = (0..40).find(|&seed| {
-            run(
-                seed,
-                &Options {
-                    weakness,
-                    ..options(seed)
-                },
-            )
-            .violation
-            .is_some()
-        });
-        let seed = found.unwrap_or_else(|| panic!("{weakness:?} was not found in 40 seeds"));
-        println!(
-            "{weakness:?}: seed {seed}: {}",
-            run(
-                seed,
-                &Options {
-                    weakness,
-                    ..options(seed)
-                }
-            )
-            .violation
-            .unwrap()
-        );
+        assert_ne!(one.trace, run(seed + 1, &Options::of(seed)).trace);
     }
 }

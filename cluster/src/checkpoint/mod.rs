@@ -186,6 +186,11 @@ impl Checkpoints {
         self.staging.insert(staging).add(piece)
     }
 
+    /// What the staged image is based on; 0: it is a full one.
+    pub fn staged_base(&self) -> Option<Index> {
+        self.staging.as_ref().map(|staging| staging.base)
+    }
+
     /// Makes the staged image the state, after verifying all of it. `live` is this server's state, at or after the
     /// checkpoint that the image is based on.
     pub fn install(

@@ -113,6 +113,13 @@ impl SimDisk {
         state.names = state.durable_names.clone();
     }
 
+    /// The process ends and the machine goes on: everything written stays, but is no more durable than before.
+    pub fn kill(&self) {
+        let mut state = self.state();
+        state.crash_at = None;
+        state.generation += 1;
+    }
+
     /// Another disk with the same content, all of it durable.
     pub fn fork(&self) -> Self {
         let state = self.state();

@@ -1,36 +1,61 @@
-//! One simulated machine: a disk, and a replica while it runs.
+//! One simulated machine: a disk, a clock that does not run exactly, and a replica while it runs.
 
-use super::{Coverage, Options, Weakness};
+use super::coverage::Coverage;
+use super::options::Options;
 use crate::api::{Answer, ApiError};
-use crate::checkpoint::chain::Mode;
-use crate::checkpoint::{self, Checkpoints};
-use crate::checkpoint::{Keep, Policy};
+use crate::bugs::{Bug, planted};
+use crate::checkpoint::chain::{FULL, Mode, Plan};
+use crate::checkpoint::{self, Captured, CheckpointError, Checkpoints, Keep, Policy};
 use crate::disk::{CrashRng, SimDisk};
-use crate::log::{DeltaLog, Segments};
-use crate::raft::{self, Message};
-use crate::replica::{
-    CaptureBy, Config, Effect, Input, Reads, Replica, Retention, Ticket, Trigger,
-};
+use crate::log::{DeltaLog, LogError, Segments};
+use crate::machine::Capture;
+use crate::raft::{self, Message, Piece};
+use crate::replica::{Ack, Config, Effect, Input, Reads, Replica, Ticket, Trigger};
 use crate::store::{self, StoreError};
 use crate::transfer::Captures;
-use crate::types::ServerId;
+use crate::types::{Root, ServerId, SnapshotMeta};
 use rand::SeedableRng;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-const SEGMENT_BYTES: u64 = 2_048;
-const CHUNK_BYTES: usize = 512;
+/// Milliseconds between two ticks of a replica, by its own clock.
+pub const TICK_MS: u64 = 10;
+const ELECTION_TICKS: u32 = 20;
+/// A lease lasts an election timeout less what two clocks may differ by in that time, and then some.
+const LEASE_MS: u64 = ELECTION_TICKS as u64 * TICK_MS * 3 / 4;
 
 pub struct Host {
     config: Config,
+    segments: Segments,
     disk: SimDisk,
     pub replica: Option<Replica>,
     log: Option<DeltaLog>,
     checkpoints: Option<Checkpoints>,
     captures: Captures,
+    /// What the thread for images has yet to do, the first of it under way.
+    images: VecDeque<Work>,
+    /// A checkpoint was committed, and the log was not cut yet.
+    committed: bool,
     /// Counts starts; what belongs to an earlier one is void.
     pub life: u64,
-    sync: bool,
+    /// Its clock gains or loses so many thousandths.
+    pub drift: i64,
+    /// Stands still until then.
+    pub paused_until: u64,
+}
+
+enum Work {
+    Checkpoint {
+        meta: SnapshotMeta,
+        captured: Box<Captured>,
+        plan: Plan,
+    },
+    Stage(Piece),
+    Install {
+        meta: SnapshotMeta,
+        root: Root,
+        live: Box<Capture>,
+    },
 }
 
 /// What a step led to.
@@ -40,6 +65,8 @@ pub struct Outcome {
     /// Inputs that come back from storage after so many milliseconds.
     pub later: Vec<(u64, Input)>,
     pub answers: Vec<(Ticket, Result<Answer, ApiError>)>,
+    /// The thread for images has begun something that takes so long.
+    pub image_work: Option<u64>,
     pub coverage: Coverage,
 }
 
@@ -52,23 +79,49 @@ pub enum HostError {
     Impossible(#[from] raft::Impossible),
 }
 
+impl From<LogError> for HostError {
+    fn from(error: LogError) -> Self {
+        HostError::Store(error.into())
+    }
+}
+
+impl From<CheckpointError> for HostError {
+    fn from(error: CheckpointError) -> Self {
+        HostError::Store(error.into())
+    }
+}
+
+impl HostError {
+    /// Whether the disk failed, which the simulation asked for.
+    pub fn is_disk(&self) -> bool {
+        matches!(
+            self,
+            HostError::Store(
+                StoreError::Log(LogError::Io { .. })
+                    | StoreError::Checkpoint(CheckpointError::Io { .. })
+            )
+        )
+    }
+}
+
 impl Host {
     pub fn new(id: ServerId, members: BTreeSet<ServerId>, seed: u64, options: &Options) -> Self {
+        let lease = options.lease;
         let config = Config {
             raft: raft::Config {
                 id,
                 members,
-                election_ticks: 20,
+                election_ticks: ELECTION_TICKS,
                 heartbeat_ticks: 5,
-                lease_ms: None,
+                lease_ms: lease.then_some(LEASE_MS),
                 seed,
-                max_append_bytes: 512,
+                max_append_bytes: 2_048,
                 max_inflight_messages: 8,
-                max_inflight_bytes: 4_096,
+                max_inflight_bytes: 16_384,
                 transfer: raft::TransferConfig {
-                    chunk_bytes: CHUNK_BYTES,
-                    window_bytes: 4 * CHUNK_BYTES,
-                    bytes_per_tick: None,
+                    chunk_bytes: options.chunk_bytes,
+                    window_bytes: 4 * options.chunk_bytes,
+                    bytes_per_tick: options.transfer_rate,
                     delta: true,
                 },
             },
@@ -77,44 +130,52 @@ impl Host {
                 ..Trigger::default()
             },
             mode: Mode::Levels,
-            capture: CaptureBy::Cow,
-            retention: Retention::Trailing(options.trailing),
+            capture: options.capture,
+            retention: options.retention,
             backlog_bytes: 1 << 30,
-            pinned_bytes: 1 << 20,
-            reads: Reads::Linearizable,
-            ack: options.weakness.ack(),
+            pinned_bytes: 64 << 10,
+            reads: if lease {
+                Reads::Lease
+            } else {
+                Reads::Linearizable
+            },
+            ack: if planted(Bug::AckBeforeReplication) {
+                Ack::Leader
+            } else {
+                Ack::Quorum
+            },
         };
-        let sync = options.weakness != Weakness::SyncNever;
         Self {
             config,
+            segments: Segments::of(options.segment_bytes),
             disk: SimDisk::new(),
             replica: None,
             log: None,
             checkpoints: None,
             captures: Captures::default(),
+            images: VecDeque::new(),
+            committed: false,
             life: 0,
-            sync,
+            drift: 0,
+            paused_until: 0,
         }
     }
 
     /// Starts the replica from what is on disk; returns the bytes of a torn tail.
     pub fn start(&mut self) -> Result<u64, HostError> {
         self.life += 1;
-        let recovered = store::open(
-            Arc::new(self.disk.clone()),
-            Segments::of(SEGMENT_BYTES),
-            0,
-            Policy {
-                mode: self.config.mode,
-                keep: Keep::default(),
-            },
-            1,
-        )?
-        .load()?;
-        self.log = Some(recovered.log);
+        let policy = Policy {
+            mode: self.config.mode,
+            keep: Keep::default(),
+        };
+        let disk = Arc::new(self.disk.clone());
+        let recovered = store::open(disk, self.segments, 0, policy, 1)?.load()?;
         let chain = recovered.checkpoints.manifest().chain();
+        self.log = Some(recovered.log);
         self.checkpoints = Some(recovered.checkpoints);
         self.captures = Captures::default();
+        self.images.clear();
+        self.committed = false;
         let mut config = self.config.clone();
         config.raft.seed ^= self.life << 32;
         let mut replica = Replica::new(
@@ -129,24 +190,51 @@ impl Host {
         Ok(recovered.torn_bytes)
     }
 
-    /// The machine loses its power: the replica is gone, and what was not synced may be. False if it was off.
-    pub fn crash(&mut self, seed: u64) -> bool {
-        let ran = self.replica.take().is_some();
-        (self.log, self.checkpoints) = (None, None);
-        if ran {
-            self.disk.crash(&mut CrashRng::seed_from_u64(seed));
+    /// The machine's own time.
+    pub fn clock(&self, now_ms: u64) -> u64 {
+        (now_ms as i64 + now_ms as i64 * self.drift / 1_000).max(0) as u64
+    }
+
+    /// The process ends; with `power`, so does the machine, and what was not synced may be gone. False if it was off.
+    pub fn stop(&mut self, power: bool, seed: u64, coverage: &mut Coverage) -> bool {
+        let Some(replica) = self.replica.take() else {
+            return false;
+        };
+        if self.committed {
+            coverage.count("crash-before-truncation");
         }
-        ran
+        if replica.raft().members().is_joint()
+            && replica.raft().leader() == Some(replica.raft().id())
+        {
+            coverage.count("crash-while-joint");
+        }
+        (self.log, self.checkpoints) = (None, None);
+        if power {
+            self.disk.crash(&mut CrashRng::seed_from_u64(seed));
+        } else {
+            self.disk.kill();
+        }
+        true
+    }
+
+    /// A new disk.
+    pub fn wipe(&mut self) {
+        self.disk = SimDisk::new();
+    }
+
+    /// From the k-th change of the disk on, everything fails.
+    pub fn fail_disk(&self, after: Option<u64>) {
+        self.disk
+            .crash_at(after.map(|after| self.disk.steps() + after));
     }
 
     /// Steps the replica and does what it asks of storage. Storage answers later, and a crash may come before.
     pub fn step(&mut self, input: Input) -> Result<Outcome, HostError> {
-        if self.sync
-            && matches!(input, Input::Stored { .. })
+        if matches!(input, Input::Stored { .. })
             && let Some(log) = &mut self.log
         {
             // The sync ends now: a crash before this moment loses what was appended, or a part of it.
-            log.sync().map_err(StoreError::from)?;
+            log.sync()?;
         }
         let replica = self
             .replica
@@ -163,93 +251,148 @@ impl Host {
 
     fn carry_out(&mut self, effect: Effect, outcome: &mut Outcome) -> Result<(), HostError> {
         let log = self.log.as_mut().expect("a running host has a log");
-        let checkpoints = self
-            .checkpoints
-            .as_mut()
-            .expect("a running host has checkpoints");
         match effect {
             Effect::Send { to, message } => outcome.send.push((to, message)),
-            // Every simulated server reaches every other.
-            Effect::Peers { .. } => {}
             Effect::Answer { ticket, result } => outcome.answers.push((ticket, result)),
+            Effect::Peers { .. } => {}
             Effect::Store(batch) => {
-                log.append(batch.mark, &batch.entries, batch.hard_state, 0)
-                    .map_err(StoreError::from)?;
-                outcome.later.push((
-                    2,
-                    Input::Stored {
-                        sequence: batch.sequence,
-                    },
-                ));
+                log.append(batch.mark, &batch.entries, batch.hard_state, 0)?;
+                let sequence = batch.sequence;
+                outcome.later.push((2, Input::Stored { sequence }));
+            }
+            Effect::TruncateLog { first, oldest } => {
+                let before = log.count();
+                log.remove_before(first, oldest)?;
+                self.committed = false;
+                let removed = (before - log.count()) as u64;
+                outcome.coverage.add_to("truncation", removed);
+            }
+            Effect::HoldCapture { transfer, capture } => self.captures.hold(transfer, *capture),
+            Effect::KeepCaptures(transfers) => self.captures.keep(&transfers),
+            Effect::ReadChunk(request) => {
+                let piece = self.captures.read(&request);
+                outcome.later.push((1, Input::ChunkRead { request, piece }));
             }
             Effect::WriteCheckpoint {
                 meta,
                 captured,
                 plan,
                 ..
-            } => {
-                let file = checkpoints
-                    .write(&meta, &captured, plan, 0)
-                    .map_err(StoreError::from)?;
-                outcome.coverage.checkpoints += 1;
-                let chain = checkpoints.manifest().chain();
-                outcome.later.push((
-                    30,
-                    Input::CheckpointWritten {
-                        meta,
-                        file,
-                        chain,
-                        oldest: checkpoints.manifest().oldest(),
-                        millis: 30.0,
-                    },
-                ));
-            }
-            Effect::HoldCapture { transfer, capture } => self.captures.hold(transfer, *capture),
-            Effect::KeepCaptures(transfers) => self.captures.keep(&transfers),
-            Effect::TruncateLog { first, oldest } => {
-                let before = log.count();
-                log.remove_before(first, oldest).map_err(StoreError::from)?;
-                outcome.coverage.truncations += u64::from(log.count() < before);
-            }
-            Effect::ReadChunk(request) => {
-                let piece = self.captures.read(&request);
-                outcome.later.push((1, Input::ChunkRead { request, piece }));
-            }
-            Effect::Stage(piece) => {
-                let (target, base) = (piece.meta.index, piece.base);
-                let reached = checkpoints
-                    .stage(checkpoint::Piece {
-                        base,
-                        target,
-                        reached: piece.reached,
-                        data: piece.data,
-                    })
-                    .map_err(StoreError::from)?;
-                outcome.later.push((
-                    1,
-                    Input::Staged {
-                        target,
-                        base,
-                        reached,
-                    },
-                ));
-            }
+            } => self.enqueue(
+                Work::Checkpoint {
+                    meta,
+                    captured,
+                    plan,
+                },
+                outcome,
+            ),
+            Effect::Stage(piece) => self.enqueue(Work::Stage(piece), outcome),
             Effect::Install { meta, root, live } => {
-                let machine = checkpoints
-                    .install(&meta, root, *live, 0)
-                    .map_err(StoreError::from)?;
-                outcome.coverage.installs += 1;
-                let chain = checkpoints.manifest().chain();
-                outcome.later.push((
-                    5,
-                    Input::Installed {
-                        meta,
-                        machine: Box::new(machine),
-                        chain,
-                    },
-                ));
+                self.enqueue(Work::Install { meta, root, live }, outcome)
             }
         }
         Ok(())
+    }
+
+    fn enqueue(&mut self, work: Work, outcome: &mut Outcome) {
+        self.images.push_back(work);
+        if self.images.len() == 1 {
+            outcome.image_work = Some(self.images[0].takes_ms());
+        }
+    }
+
+    pub fn writes_checkpoint(&self) -> bool {
+        matches!(self.images.front(), Some(Work::Checkpoint { .. }))
+    }
+
+    /// Whether a crash within what the thread for images does now would be of interest, and by which name.
+    pub fn image_work(&self) -> Option<&'static str> {
+        match self.images.front()? {
+            Work::Checkpoint { .. } => Some("crash-in-checkpoint"),
+            Work::Install { .. } => Some("crash-in-install"),
+            Work::Stage(_) => None,
+        }
+    }
+
+    /// Does what the thread for images had begun; the answer, and how long the next work takes.
+    pub fn finish_image_work(
+        &mut self,
+        coverage: &mut Coverage,
+    ) -> Result<Option<(Input, Option<u64>)>, HostError> {
+        let Some(work) = self.images.pop_front() else {
+            return Ok(None);
+        };
+        let checkpoints = self
+            .checkpoints
+            .as_mut()
+            .expect("a running host has checkpoints");
+        let input = match work {
+            Work::Checkpoint {
+                meta,
+                captured,
+                plan,
+            } => {
+                let file = checkpoints.write(&meta, &captured, plan, 0)?;
+                coverage.count(match plan.level {
+                    FULL => "checkpoint-full",
+                    0 => "checkpoint-increment",
+                    _ => "checkpoint-merge",
+                });
+                self.committed = true;
+                Input::CheckpointWritten {
+                    meta,
+                    file,
+                    chain: checkpoints.manifest().chain(),
+                    oldest: checkpoints.manifest().oldest(),
+                    millis: 30.0,
+                }
+            }
+            Work::Stage(piece) => {
+                let (target, base) = (piece.meta.index, piece.base);
+                let reached = checkpoints.stage(checkpoint::Piece {
+                    base,
+                    target,
+                    reached: piece.reached,
+                    data: piece.data,
+                })?;
+                Input::Staged {
+                    target,
+                    base,
+                    reached,
+                }
+            }
+            Work::Install { meta, root, live } => {
+                let base = checkpoints.staged_base();
+                match checkpoints.install(&meta, root, *live, 0) {
+                    Ok(machine) => {
+                        coverage.count(match base {
+                            Some(0) | None => "install-full",
+                            Some(_) => "install-delta",
+                        });
+                        Input::Installed {
+                            meta,
+                            machine: Box::new(machine),
+                            chain: checkpoints.manifest().chain(),
+                        }
+                    }
+                    Err(error @ CheckpointError::Io { .. }) => return Err(error.into()),
+                    Err(error) => Input::InstallFailed {
+                        meta,
+                        why: error.to_string(),
+                    },
+                }
+            }
+        };
+        Ok(Some((input, self.images.front().map(Work::takes_ms))))
+    }
+}
+
+impl Work {
+    fn takes_ms(&self) -> u64 {
+        match self {
+            Work::Checkpoint { .. } => 40,
+            Work::Stage(_) => 1,
+            Work::Install { .. } => 15,
+        }
     }
 }

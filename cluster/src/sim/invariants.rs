@@ -1,9 +1,8 @@
-//! What must hold at every step (Raft, figure 3), and at the end.
+//! What must hold at every step (Raft, figure 3).
 
-use crate::api::{Answer, ApiError, KvOp};
-use crate::machine::{Command, Machine};
+use crate::machine::Command;
 use crate::raft::Role;
-use crate::replica::{Replica, Ticket};
+use crate::replica::Replica;
 use crate::types::{Index, ServerId, Term};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,8 +18,8 @@ impl fmt::Display for Violation {
 }
 
 /// What was seen so far, over all servers and all their lives.
+#[derive(Default)]
 pub struct Invariants {
-    servers: u64,
     leaders: BTreeMap<Term, ServerId>,
     /// What each index held when it was first applied anywhere.
     applied: BTreeMap<Index, Command>,
@@ -28,44 +27,9 @@ pub struct Invariants {
     committed: BTreeMap<Index, Term>,
     /// The highest index that each server has committed, in this life.
     seen: BTreeMap<ServerId, Index>,
-    invoked: BTreeMap<Ticket, KvOp>,
-    acknowledged: BTreeMap<Ticket, Index>,
 }
 
 impl Invariants {
-    pub fn new(servers: u64) -> Self {
-        Self {
-            servers,
-            leaders: BTreeMap::new(),
-            applied: BTreeMap::new(),
-            committed: BTreeMap::new(),
-            seen: BTreeMap::new(),
-            invoked: BTreeMap::new(),
-            acknowledged: BTreeMap::new(),
-        }
-    }
-
-    pub fn invoked(&mut self, ticket: Ticket, op: KvOp) {
-        self.invoked.insert(ticket, op);
-    }
-
-    pub fn answered(&mut self, ticket: Ticket, result: Result<Answer, ApiError>) {
-        match result {
-            Ok(answer) => {
-                self.acknowledged.insert(ticket, answer.index);
-            }
-            // A definite error is final: the write must not appear.
-            Err(error) if error.definite => {}
-            Err(_) => {
-                self.invoked.get(&ticket);
-            }
-        }
-    }
-
-    pub fn acknowledged(&self) -> u64 {
-        self.acknowledged.len() as u64
-    }
-
     pub fn leaders(&self) -> u64 {
         self.leaders.len() as u64
     }
@@ -114,50 +78,6 @@ impl Invariants {
                 return Err(Violation(format!(
                     "{id} applied {command:?} at {index}, another server {first:?}"
                 )));
-            }
-        }
-        Ok(())
-    }
-
-    /// After everything was healed: all servers hold the same state, and in it every acknowledged write.
-    pub fn check_final<'a>(
-        &self,
-        machines: impl Iterator<Item = &'a Machine>,
-    ) -> Result<(), Violation> {
-        let machines: Vec<&Machine> = machines.collect();
-        if machines.len() as u64 != self.servers {
-            return Err(Violation("not every server came back".into()));
-        }
-        if machines.windows(2).any(|pair| pair[0] != pair[1]) {
-            return Err(Violation(
-                "servers that applied the same entries hold different states".into(),
-            ));
-        }
-        let Some(machine) = machines.first() else {
-            return Ok(());
-        };
-        for ticket in self.acknowledged.keys() {
-            let (key, value) = match &self.invoked[ticket] {
-                KvOp::Append { key, value } | KvOp::Put { key, value } => (key, value),
-                _ => continue,
-            };
-            let found = machine.get(key).unwrap_or_default();
-            match found
-                .split_inclusive(' ')
-                .filter(|part| part == value)
-                .count()
-            {
-                1 => {}
-                0 => {
-                    return Err(Violation(format!(
-                        "acknowledged write {ticket} of {key} is lost"
-                    )));
-                }
-                times => {
-                    return Err(Violation(format!(
-                        "write {ticket} of {key} took effect {times} times"
-                    )));
-                }
             }
         }
         Ok(())
