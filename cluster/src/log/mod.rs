@@ -101,6 +101,7 @@ impl DeltaLog {
                 source,
             })?;
         }
+        sync_last(disk.as_ref())?;
         let mut replayed = replay::replay(disk.as_ref(), &[FOLDER], threads)?;
         let archived = replay::last_indices(disk.as_ref(), ARCHIVE)?;
         let closed = std::mem::take(&mut replayed.segments);
@@ -310,6 +311,25 @@ impl Segment {
             since_ms: None,
         })
     }
+}
+
+/// What a process that was killed had written and not synced can be read, and would be lost with the power: before it is
+/// taken for durable, it is made so. Only the last segment can hold such.
+fn sync_last(disk: &dyn Disk) -> Result<(), LogError> {
+    let failed = |file: &str, source| LogError::Io {
+        file: file.to_owned(),
+        source,
+    };
+    let files = disk.list(FOLDER).map_err(|source| failed(FOLDER, source))?;
+    if let Some(last) = files.last() {
+        let file = format!("{FOLDER}/{last}");
+        disk.open(&file)
+            .and_then(|mut open| open.sync())
+            .map_err(|source| failed(&file, source))?;
+        disk.sync_folder(FOLDER)
+            .map_err(|source| failed(FOLDER, source))?;
+    }
+    Ok(())
 }
 
 fn name(number: u64) -> String {

@@ -127,8 +127,8 @@ pub(super) fn last_indices(
 pub fn inspect(disk: &dyn Disk, folder: &str) -> Result<Vec<SegmentInfo>, LogError> {
     let files = files(disk, &[folder])?;
     let mut infos = Vec::new();
-    for (at, file) in files.iter().enumerate() {
-        let decoded = decode(disk, file, at + 1 == files.len())?;
+    for file in &files {
+        let decoded = decode(disk, file)?;
         let indices = decoded
             .records
             .iter()
@@ -159,7 +159,7 @@ fn decode_all(disk: &dyn Disk, files: &[File], threads: usize) -> Vec<Result<Dec
             let Some(file) = files.get(at) else {
                 return done;
             };
-            done.push((at, decode(disk, file, at + 1 == files.len())));
+            done.push((at, decode(disk, file)));
         }
     };
     let mut all = if threads < 2 || files.len() < 2 {
@@ -177,7 +177,7 @@ fn decode_all(disk: &dyn Disk, files: &[File], threads: usize) -> Vec<Result<Dec
     all.into_iter().map(|(_, decoded)| decoded).collect()
 }
 
-fn decode(disk: &dyn Disk, file: &File, is_last: bool) -> Result<Decoded, LogError> {
+fn decode(disk: &dyn Disk, file: &File) -> Result<Decoded, LogError> {
     let failed = |source| LogError::Io {
         file: file.name.clone(),
         source,
@@ -192,8 +192,9 @@ fn decode(disk: &dyn Disk, file: &File, is_last: bool) -> Result<Decoded, LogErr
     };
     match Header::decode(&bytes) {
         Some(header) if header.number == file.number => {}
-        // The header is synced before anything follows it.
-        _ if is_last && bytes.len() <= HEADER_LEN => {
+        // The header is synced before anything follows it: a crash came first, perhaps long ago. If there had been
+        // entries, the next segment would know.
+        _ if bytes.len() <= HEADER_LEN => {
             decoded.torn_at = Some(0);
             return Ok(decoded);
         }

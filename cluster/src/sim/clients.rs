@@ -113,8 +113,8 @@ impl Clients {
         let value = self.next_value;
         self.next_value += 1;
         let (op, recorded, append) = match draw(10) {
-            0..3 => (KvOp::Get { key }, Some(Op::Read { key: name }), None),
-            3..5 => {
+            0..2 => (KvOp::Get { key }, Some(Op::Read { key: name }), None),
+            2..4 => {
                 let op = KvOp::Put {
                     key,
                     value: value.to_string(),
@@ -125,7 +125,7 @@ impl Clients {
                 };
                 (op, Some(write), None)
             }
-            5 => {
+            4 => {
                 let from = value - 1 - draw(6) as i64;
                 let op = KvOp::Cas {
                     key,
@@ -139,7 +139,7 @@ impl Clients {
                 };
                 (op, Some(cas), None)
             }
-            6..8 => {
+            5..7 => {
                 let list = draw(LISTS);
                 let fate = Fate::Unknown;
                 self.appends.insert(value, Append { list, fate });
@@ -151,8 +151,8 @@ impl Clients {
             }
             _ => {
                 let op = KvOp::Put {
-                    key: format!("fill{:03}", draw(400)),
-                    value: "x".repeat(200 + draw(600) as usize),
+                    key: format!("fill{:04}", draw(2_000)),
+                    value: "x".repeat(500 + draw(1_500) as usize),
                 };
                 (op, None, None)
             }

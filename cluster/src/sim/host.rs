@@ -40,6 +40,8 @@ pub struct Host {
     pub life: u64,
     /// Its clock gains or loses so many thousandths.
     pub drift: i64,
+    /// Its clock at the last tick.
+    pub ticked_ms: u64,
     /// Stands still until then.
     pub paused_until: u64,
 }
@@ -157,19 +159,21 @@ impl Host {
             committed: false,
             life: 0,
             drift: 0,
+            ticked_ms: 0,
             paused_until: 0,
         }
     }
 
-    /// Starts the replica from what is on disk; returns the bytes of a torn tail.
-    pub fn start(&mut self) -> Result<u64, HostError> {
+    /// Starts the replica from what is on disk; returns the bytes of a torn tail. Like the program, it numbers its
+    /// starts by the time, so that a server that lost its disk does not take its own old commands for new ones.
+    pub fn start(&mut self, now_ms: u64) -> Result<u64, HostError> {
         self.life += 1;
         let policy = Policy {
             mode: self.config.mode,
             keep: Keep::default(),
         };
         let disk = Arc::new(self.disk.clone());
-        let recovered = store::open(disk, self.segments, 0, policy, 1)?.load()?;
+        let recovered = store::open(disk, self.segments, now_ms + 1, policy, 1)?.load()?;
         let chain = recovered.checkpoints.manifest().chain();
         self.log = Some(recovered.log);
         self.checkpoints = Some(recovered.checkpoints);
@@ -197,7 +201,10 @@ impl Host {
 
     /// The process ends; with `power`, so does the machine, and what was not synced may be gone. False if it was off.
     pub fn stop(&mut self, power: bool, seed: u64, coverage: &mut Coverage) -> bool {
+        self.count_resent(coverage);
         let Some(replica) = self.replica.take() else {
+            // It may have failed to start.
+            self.disk.kill();
             return false;
         };
         if self.committed {
@@ -217,9 +224,17 @@ impl Host {
         true
     }
 
-    /// A new disk.
+    pub fn count_resent(&self, coverage: &mut Coverage) {
+        let resent = |replica: &Replica| replica.raft().transfer_stats().resent;
+        if self.replica.as_ref().map_or(0, resent) > 0 {
+            coverage.count("transfer-went-back");
+        }
+    }
+
+    /// A new disk; from now on the server waits to be added.
     pub fn wipe(&mut self) {
         self.disk = SimDisk::new();
+        self.config.raft.members.clear();
     }
 
     /// From the k-th change of the disk on, everything fails.

@@ -33,6 +33,12 @@ pub enum Event {
         life: u64,
         input: Box<Input>,
     },
+    /// A client's request arrives.
+    Request {
+        to: ServerId,
+        life: u64,
+        input: Box<Input>,
+    },
     /// The thread for images of a server finished something.
     ImageWork {
         to: ServerId,
@@ -127,6 +133,9 @@ impl World {
     }
 
     fn check_end(&mut self) -> Result<(), Violation> {
+        for host in self.hosts.values() {
+            host.count_resent(&mut self.report.coverage);
+        }
         let members = self.membership().unwrap_or_default().everyone();
         let machines: Vec<_> = self
             .hosts
@@ -174,21 +183,21 @@ impl World {
         if let Event::Tick(id)
         | Event::Deliver { to: id, .. }
         | Event::Done { to: id, .. }
+        | Event::Request { to: id, .. }
         | Event::ImageWork { to: id, .. } = &event
         {
-            let until = self.hosts[id].paused_until;
+            let id = *id;
+            let until = self.hosts[&id].paused_until;
             if until > self.now_ms {
                 self.schedule(until - self.now_ms, event);
                 return Ok(());
             }
+            self.tell_time(id)?;
         }
         match event {
             Event::Tick(id) => {
-                let now_ms = self.hosts[&id].clock(self.now_ms);
-                if self.hosts[&id].replica.is_some() {
-                    self.step(id, Input::Tick { now_ms })?;
-                }
-                self.schedule(TICK_MS, Event::Tick(id));
+                self.tell_time(id)?;
+                self.schedule(1, Event::Tick(id));
             }
             Event::Deliver {
                 from,
@@ -209,6 +218,11 @@ impl World {
             Event::Done { to, life, input } => {
                 if self.hosts[&to].life == life && self.hosts[&to].replica.is_some() {
                     self.done(to, *input)?;
+                }
+            }
+            Event::Request { to, life, input } => {
+                if self.hosts[&to].life == life && self.hosts[&to].replica.is_some() {
+                    self.step(to, *input)?;
                 }
             }
             Event::ImageWork { to, life } => {
@@ -254,7 +268,23 @@ impl World {
             self.clients.answered(ticket, Err(error), self.now_ms);
             return Ok(());
         }
-        self.step(server, Input::Request { ticket, request })
+        let life = self.hosts[&server].life;
+        let delay = self.random(3);
+        let input = Box::new(Input::Request { ticket, request });
+        let to = server;
+        self.schedule(delay, Event::Request { to, life, input });
+        Ok(())
+    }
+
+    /// A server takes the time of its clock before it takes anything else, as the program does.
+    fn tell_time(&mut self, id: ServerId) -> Result<(), Violation> {
+        let host = self.hosts.get_mut(&id).expect("a server");
+        let now_ms = host.clock(self.now_ms);
+        if host.replica.is_none() || now_ms < host.ticked_ms + TICK_MS {
+            return Ok(());
+        }
+        host.ticked_ms = now_ms;
+        self.step(id, Input::Tick { now_ms })
     }
 
     /// Storage finished something; a crash may come within.
@@ -335,17 +365,24 @@ impl World {
 
     pub fn start(&mut self, id: ServerId) -> Result<(), Violation> {
         let host = self.hosts.get_mut(&id).expect("a server");
-        let torn = host
-            .start()
-            .map_err(|error| Violation(format!("{id} did not come back: {error}")))?;
+        let torn = match host.start(self.now_ms) {
+            Ok(torn) => torn,
+            Err(error) if error.is_disk() && !self.network.healed => {
+                host.stop(false, 0, &mut self.report.coverage);
+                host.fail_disk(None);
+                let pause = 20 + self.random(500);
+                self.schedule(pause, Event::Restart(id));
+                return Ok(());
+            }
+            Err(error) => return Err(Violation(format!("{id} did not come back: {error}"))),
+        };
         let first_start = host.life == 1;
         if torn > 0 {
             self.report.coverage.count("torn-tail");
         }
         self.note(&[3, id.0]);
         if first_start {
-            let offset = self.random(TICK_MS);
-            self.schedule(offset, Event::Tick(id));
+            self.schedule(0, Event::Tick(id));
         }
         self.check(id)
     }
