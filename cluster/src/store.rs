@@ -3,6 +3,7 @@
 //! Restart = newest checkpoint + the log after it. [`Opened::load`] puts the two together and refuses what does not
 //! fit; afterwards log and checkpoints go to the threads that write them.
 
+use crate::bugs::{Bug, planted};
 use crate::checkpoint::{CheckpointError, Checkpoints, Loaded, Policy};
 use crate::disk::Disk;
 use crate::log::{DeltaLog, LogError, Replayed, Segments};
@@ -125,6 +126,15 @@ fn fit(
     };
     // The checkpoint came from a leader, and the crash came before the log was marked; or the log lost
     // its unsynced tail (sync policies other than `always`).
+    if planted(Bug::LogAndCheckpointApart) {
+        return Ok(Restored {
+            hard_state,
+            lineage,
+            snapshot,
+            base,
+            entries,
+        });
+    }
     if last < index
         || (base.0 < index && term_at(index) != term)
         || (base.0 == index && base.1 != term && base.1 != 0)

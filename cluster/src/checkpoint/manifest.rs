@@ -4,6 +4,7 @@
 //! of the folder; a reader sees the old one or the new one.
 
 use super::{CheckpointError, Lineage, Root, chain, io_error};
+use crate::bugs::{Bug, planted};
 use crate::disk::Disk;
 use crate::types::{Index, SnapshotMeta};
 use serde::{Deserialize, Serialize};
@@ -136,7 +137,13 @@ impl Manifest {
         }
         let needed: Vec<Index> = points
             .iter()
-            .flat_map(|point| self.chain_to(point.meta.index))
+            .flat_map(|point| {
+                if planted(Bug::ReachableBaseRemoved) {
+                    vec![(*point).clone()]
+                } else {
+                    self.chain_to(point.meta.index)
+                }
+            })
             .map(|file| file.meta.index)
             .collect();
         self.files.retain(|file| needed.contains(&file.meta.index));
@@ -188,7 +195,9 @@ impl Manifest {
         let written = (|| {
             let mut file = disk.create(WRITTEN)?;
             file.write_at(0, text.as_bytes())?;
-            file.sync()?;
+            if !planted(Bug::ManifestNotSynced) {
+                file.sync()?;
+            }
             disk.rename(WRITTEN, NAME)?;
             disk.sync_folder("")
         })();

@@ -22,6 +22,7 @@ pub use manifest::{FileRef, Keep, Manifest};
 pub use restore::Loaded;
 pub use staging::Piece;
 
+use crate::bugs::{Bug, planted};
 use crate::disk::Disk;
 use crate::machine::{Capture, ImageError, Machine};
 use crate::pages::Page;
@@ -82,7 +83,10 @@ impl Captured {
 
     fn pages(&self, base: Index) -> Vec<Page> {
         match &self.source {
-            Source::State(capture) => capture.pages.changed_since(base, base == 0),
+            Source::State(capture) => {
+                let late = u64::from(base > 0 && planted(Bug::DeltaMissesFirstIndex));
+                capture.pages.changed_since(base + late, base == 0)
+            }
             Source::Changed(pages) => pages.clone(),
         }
     }
@@ -289,6 +293,11 @@ impl Checkpoints {
         manifest.files.push(file);
         manifest.installed_total += installed;
         manifest.retain(self.policy.keep);
+        if planted(Bug::InputsRemovedBeforeManifest) {
+            let before = std::mem::replace(&mut self.manifest, manifest.clone());
+            self.remove_unreferenced()?;
+            self.manifest = before;
+        }
         manifest.write(self.disk.as_ref())?;
         self.manifest = manifest;
         self.remove_unreferenced()

@@ -2,6 +2,7 @@
 
 use super::record::{Framed, HEADER_LEN, Header, Record};
 use super::{FOLDER, LogError};
+use crate::bugs::{Bug, planted};
 use crate::disk::Disk;
 use crate::types::{Entry, HardState, Index, Term};
 use std::collections::VecDeque;
@@ -209,6 +210,9 @@ fn decode(disk: &dyn Disk, file: &File) -> Result<Decoded, LogError> {
                     at as u64,
                     "a record that had been synced fails its checksum",
                 ));
+            }
+            if planted(Bug::TornTailTrusted) {
+                return Err(corrupt(&file.name, at as u64, "the last record is torn"));
             }
             decoded.torn_at = Some(at);
             break;

@@ -14,6 +14,7 @@ pub use session::MAX_SESSIONS;
 pub use stored::ImageError;
 
 use crate::api::KvOp;
+use crate::bugs::{Bug, planted};
 use crate::pages::{Counters, Page, Pages};
 use crate::types::{Index, Membership};
 use session::Origins;
@@ -148,6 +149,7 @@ impl Machine {
         self.applied = index;
         if let Some(origin) = &command.origin
             && !self.origins.admit(origin)
+            && !planted(Bug::RetryAppliedTwice)
         {
             return Applied::Duplicate;
         }

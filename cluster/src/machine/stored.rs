@@ -14,6 +14,7 @@
 use super::command::{Input, put_option, put_u64};
 use super::session::{Origins, Remembered, Seen};
 use super::{Applied, Capture, CommandError, Machine, Totals};
+use crate::bugs::{Bug, planted};
 use crate::pages::Pages;
 use crate::types::{Index, Membership, ServerId};
 use std::ops::ControlFlow;
@@ -140,6 +141,9 @@ impl Machine {
     /// Puts into the pages what is kept beside them.
     pub(super) fn settle(&mut self) {
         for server in std::mem::take(&mut self.origins.changed) {
+            if planted(Bug::DedupNotInImage) {
+                continue;
+            }
             let key = numbered(ORIGIN, &[server.0]);
             let value = seen(&self.origins.seen[&server]);
             self.pages.put(self.applied, &key, &value);

@@ -6,6 +6,7 @@
 
 use super::leaf::Put;
 use super::{Counters, Key, Leaf, Lsn, PAGE_BYTES};
+use crate::bugs::{Bug, planted};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -127,7 +128,11 @@ pub fn put(
             counters.pages += u64::from(split.is_some());
             let split = split.map(|(low, second)| Child {
                 low: low.into(),
-                lsn,
+                lsn: if planted(Bug::NewPagesMissing) {
+                    0
+                } else {
+                    lsn
+                },
                 node: Arc::new(Node::Leaf(second)),
             });
             Change { old, split }

@@ -1,6 +1,7 @@
 //! Becoming a leader, and knowing when one no longer is (Raft, sections 5.2 and 5.4.1; thesis 6.2, 9.6).
 
 use super::{Impossible, Message, Outcome, Progress, Raft, Role, lease, read};
+use crate::bugs::{Bug, planted};
 use crate::types::{EntryKind, Index, ServerId, Term};
 use std::sync::Arc;
 
@@ -209,7 +210,8 @@ impl Raft {
             transfer,
             last,
         } = request;
-        let up_to_date = last >= (self.log.last_term(), self.log.last());
+        let up_to_date =
+            planted(Bug::VoteForShorterLog) || last >= (self.log.last_term(), self.log.last());
         if pre {
             let granted = term > self.term && up_to_date && !self.hears_leader();
             let term = if granted { term } else { self.term };
@@ -226,7 +228,13 @@ impl Raft {
             self.hard_state_changed = true;
             self.ticks_since_election = 0;
         }
-        self.promise(from, Message::VoteReply { term, pre, granted });
+        let reply = Message::VoteReply { term, pre, granted };
+        if planted(Bug::VoteNotStored) {
+            self.hard_state_changed = false;
+            self.ready.send.push((from, reply));
+            return;
+        }
+        self.promise(from, reply);
     }
 
     pub(super) fn receive_vote_reply(

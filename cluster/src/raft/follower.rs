@@ -1,6 +1,7 @@
 //! Accepting a leader's entries (Raft, section 5.3).
 
 use super::{AppendResult, Impossible, Message, Raft};
+use crate::bugs::{Bug, planted};
 use crate::types::{Entry, Index, ServerId, Term};
 
 impl Raft {
@@ -27,7 +28,9 @@ impl Raft {
                 return self.acknowledge(from, self.log.commit, commit);
             }
             prev_index += known;
-        } else if self.log.term(prev_index) != Some(prev_term) {
+        } else if self.log.term(prev_index) != Some(prev_term)
+            && !(planted(Bug::UnknownTermMatches) && self.log.term(prev_index).is_none())
+        {
             let last = self
                 .log
                 .last_not_after(prev_index.saturating_sub(1), prev_term);
@@ -49,7 +52,7 @@ impl Raft {
         let matched = prev_index + entries.len() as u64;
         for entry in entries {
             match self.log.term(entry.index) {
-                Some(term) if term == entry.term => {}
+                Some(term) if term == entry.term && !planted(Bug::TruncateWithoutConflict) => {}
                 Some(_) => {
                     self.take_back(entry.index)?;
                     self.put(entry)?;
@@ -110,7 +113,12 @@ impl Raft {
                 result,
             },
         );
-        self.commit_to(commit.min(matched));
+        let certain = if planted(Bug::CommitBeyondMatched) {
+            commit
+        } else {
+            commit.min(matched)
+        };
+        self.commit_to(certain);
         Ok(())
     }
 

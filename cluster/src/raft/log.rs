@@ -2,6 +2,7 @@
 //! committed and handed out.
 
 use super::Impossible;
+use crate::bugs::{Bug, planted};
 use crate::types::{Entry, Index, Term};
 use std::collections::VecDeque;
 
@@ -146,7 +147,8 @@ impl Log {
     /// Starts anew after an installed image. A suffix that continues the image is kept (Raft, figure 13,
     /// step 6), everything else goes.
     pub fn restore(&mut self, index: Index, term: Term) {
-        if self.term(index) == Some(term) {
+        let same = self.term(index) == Some(term) || planted(Bug::ConflictingSuffixKept);
+        if same && self.last() >= index && !planted(Bug::SuffixDroppedByImage) {
             self.commit = self.commit.max(index);
             self.applied = self.applied.max(index);
             // What is left of the image's index may not have been durable; the image makes it so.

@@ -29,6 +29,7 @@ pub use change::{Change, MAX_LAG, Outcome, Refused};
 pub use message::{AppendResult, Message, TransferResult};
 pub use snapshot::{ChunkData, ChunkRequest, Piece, TransferStats};
 
+use crate::bugs::{Bug, planted};
 use crate::types::{
     Entry, EntryKind, HardState, Index, Lineage, Membership, ServerId, SnapshotMeta, Term,
 };
@@ -499,6 +500,13 @@ impl Raft {
 
     /// Sends a message once everything that was decided so far is durable.
     fn promise(&mut self, to: ServerId, message: Message) {
+        if planted(Bug::AckBeforeSync)
+            && to != self.config.id
+            && matches!(message, Message::AppendReply { .. })
+        {
+            self.ready.send.push((to, message));
+            return;
+        }
         self.promised.push_back((self.next_sequence, to, message));
     }
 

@@ -5,6 +5,7 @@
 //! while a round is under way share the next one.
 
 use super::{Message, Raft, Role};
+use crate::bugs::{Bug, planted};
 use crate::types::{Index, ServerId};
 
 #[derive(Clone, Debug, Default)]
@@ -47,12 +48,13 @@ impl Raft {
         if self.role != Role::Leader {
             return;
         }
-        if self.log.term(self.log.commit) != Some(self.term) {
+        if self.log.term(self.log.commit) != Some(self.term) && !planted(Bug::ReadBeforeFirstCommit)
+        {
             // What earlier leaders committed is not known before an entry of this term is committed.
             self.reads.early.push((from, id));
             return;
         }
-        if self.holds_lease() {
+        if self.holds_lease() || planted(Bug::ReadWithoutRound) {
             self.admit_read(from, id, self.log.commit);
             return;
         }

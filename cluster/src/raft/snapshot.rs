@@ -10,6 +10,7 @@
 //! commit index, and the leader goes on with the log.
 
 use super::{Flow, Impossible, Message, Raft, Role, TransferResult};
+use crate::bugs::{Bug, planted};
 use crate::types::{Index, Root, ServerId, SnapshotMeta};
 use std::collections::VecDeque;
 
@@ -164,7 +165,8 @@ impl Raft {
         let Some(follower) = self.progress.get_mut(&to) else {
             return;
         };
-        if self.log.applied == 0 || !follower.active {
+        let purged = planted(Bug::PurgedLeaderSendsNothing) && self.log.first() > self.log.last();
+        if self.log.applied == 0 || !follower.active || purged {
             // Nothing to send, or nobody there: the next answer from it tries again.
             follower.flow = Flow::Probe { waiting: true };
             return;
@@ -237,6 +239,9 @@ impl Raft {
             };
             transfer.idle += 1;
             let idle = transfer.idle;
+            if planted(Bug::OfferNeverRepeated) {
+                continue;
+            }
             if idle.is_multiple_of(OFFER_AGAIN) {
                 self.send_offer(peer);
                 if let Some(transfer) = self.image_to(peer) {
@@ -455,7 +460,7 @@ impl Raft {
         meta: SnapshotMeta,
         delta: bool,
     ) {
-        if meta.index <= self.log.commit {
+        if meta.index <= self.log.commit && !planted(Bug::StaleImageInstalled) {
             self.promise_have(from, transfer);
             return;
         }
@@ -538,7 +543,7 @@ impl Raft {
             Some(key) => receiving.reach(key, target),
             None => {
                 if let Some(root) = receiving.whole
-                    && meta.index > self.log.commit
+                    && (meta.index > self.log.commit || planted(Bug::StaleImageInstalled))
                 {
                     receiving.installing = Some((meta, root));
                 }
@@ -572,7 +577,7 @@ impl Raft {
             .as_ref()
             .map_or(0, |(_, number, ..)| *number);
         self.receiving = Receiving::default();
-        if meta.index > self.log.commit {
+        if meta.index > self.log.commit || planted(Bug::StaleImageInstalled) {
             self.unsaved.retain(|entry| entry.index > meta.index);
             let keeps = self.log.term(meta.index) == Some(meta.term);
             self.log.restore(meta.index, meta.term);

@@ -2,6 +2,7 @@
 
 use super::{CaptureBy, Effect, Replica, Retention};
 use crate::api::{CheckpointStatus, InstallStatus};
+use crate::bugs::{Bug, planted};
 use crate::checkpoint::chain;
 use crate::checkpoint::{Captured, FileRef, Source};
 use crate::machine::Machine;
@@ -151,6 +152,12 @@ impl Replica {
             }
         };
         self.machine.mark_captured();
+        if planted(Bug::TruncateBeforeManifest) {
+            self.effects.push(Effect::TruncateLog {
+                first: applied + 1,
+                oldest: 0,
+            });
+        }
         self.effects.push(Effect::WriteCheckpoint {
             meta,
             captured: Box::new(captured),
@@ -165,7 +172,11 @@ impl Replica {
         Some(SnapshotMeta {
             index,
             term: self.raft.term_at(index)?,
-            members: self.raft.members_at(index),
+            members: if planted(Bug::MembersNotInImage) {
+                crate::types::Membership::of(self.config.raft.members.iter().copied())
+            } else {
+                self.raft.members_at(index)
+            },
         })
     }
 
@@ -219,9 +230,14 @@ impl Replica {
 
     /// A follower needs an image: of the state as it is now.
     pub(super) fn capture_for(&mut self, follower: ServerId) {
-        let Some(meta) = self.meta_here() else {
+        let Some(mut meta) = self.meta_here() else {
             return;
         };
+        if planted(Bug::ImageNewerThanItsIndex)
+            && let Some(term) = self.raft.term_at(meta.index - 1)
+        {
+            (meta.index, meta.term) = (meta.index - 1, term);
+        }
         if let Some(transfer) = self.raft.offer(follower, meta) {
             self.images.held.push(transfer);
             self.images.status.sent += 1;
@@ -273,7 +289,11 @@ impl Replica {
             )));
         }
         if meta.index > self.machine.applied() {
-            self.machine = machine;
+            if planted(Bug::ImageWithoutData) {
+                self.machine.skip(meta.index);
+            } else {
+                self.machine = machine;
+            }
             self.images.began(meta.index, self.now_ms);
             self.images.since_durable = 0;
         }
