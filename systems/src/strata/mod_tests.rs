@@ -215,9 +215,10 @@ async fn a_server_is_started_with_its_peers_its_folder_and_the_settings() {
     assert_eq!(
         program.args.join(" ").replace(&data, "DATA"),
         "serve --id 2 --data DATA --client-listen 10.0.0.2:7000 --peer-listen 10.0.0.2:7001 \
-         --peers 1=10.0.0.1:7001,3=10.0.0.3:7001 --checkpoint-entries 1000 --trailing 100 \
+         --peers 1=10.0.0.1:7001,3=10.0.0.3:7001 --checkpoint-entries 1000 \
+         --checkpoint-mode levels --capture cow --log-retention trailing=100 --log-archive remove \
          --sync never --disk direct --reads local --ack quorum --heartbeat 50ms \
-         --election-timeout 300ms"
+         --election-timeout 300ms --transfer-mode delta"
     );
     assert_eq!(program.log, stage.fakes[1].dir.join("strata.log"));
     let again = strata.start(&NodeId::new("n2")).await.unwrap_err();
