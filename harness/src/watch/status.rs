@@ -67,7 +67,10 @@ pub async fn run(
                 let status = system.status(&node, PATIENCE).await.ok();
                 let sample = sample(time, node.to_string(), status);
                 newest.put(sample.clone());
-                if observations.send(Observation::Sample(sample)).is_err() {
+                if observations
+                    .send(Observation::Sample(Box::new(sample)))
+                    .is_err()
+                {
                     return;
                 }
             }

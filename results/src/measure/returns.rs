@@ -116,10 +116,10 @@ impl<'a> Window<'a> {
             (true, Some(heal)) => heal,
             _ => fault.effective.unwrap_or(fault.intend),
         };
-        let before = own().filter(|s| s.time <= from && !anew);
+        let mut before = own().filter(|s| s.time <= from && !anew);
         Self {
             had: before.clone().map(counted).max().unwrap_or_default(),
-            before: before.last(),
+            before: before.next_back(),
             after: own().filter(|s| s.time > from && s.time < until).collect(),
         }
     }

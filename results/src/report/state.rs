@@ -33,9 +33,8 @@ fn returns(results: &Results) -> Markup {
             }
             div.scroll { table {
                 thead { tr {
-                    th.n { "#" } th { "fault" } th { "server" } th { "came back by" } th.n { "images" }
-                    th.n { "base index" } th.n { "on the wire" } th.n { "in full" } th.n { "ratio" }
-                    th.n { "caught up" }
+                    th.n { "#" } th { "fault" } th { "server" } th { "by" } th.n { "on the wire" }
+                    th.n { "in full" } th.n { "ratio" } th.n { "caught up" } th.n { "base index" } th.n { "images" }
                 } }
                 tbody { @for (fault, way) in rows { (row(results, fault, way)) } }
             } }
@@ -53,10 +52,10 @@ fn row(results: &Results, fault: &FaultSummary, way: &Return) -> Markup {
             td.n { a href={ "#fault-" (fault.id) } { (fault.id) } }
             td { (fault.title()) } td { (way.node) }
             td { @if way.by == By::Log { "log" } @else { strong { (way.by.name()) } } }
-            td.n { (way.images) }
-            td.n { @match way.base { Some(base) => (count(base)), None => "-" } }
             td.n { (told(way.bytes)) } td.n { (told(way.full_bytes)) } td.n { (ratio(way.ratio)) }
             td.n { (results.sampled(fault.rto.as_ref().and_then(|rto| rto.rejoin_ms))) }
+            td.n { @match way.base { Some(base) => (count(base)), None => "-" } }
+            td.n { (way.images) }
         }
     }
 }
@@ -75,9 +74,8 @@ fn checkpoints(results: &Results, plots: &Plots) -> Markup {
             @if let Some(picture) = &plots.chains { (figure(picture)) }
             div.scroll { table {
                 thead { tr {
-                    th { "server" } th.n { "checkpoints" } th.n { "written" } th.n { "changed" }
-                    th.n { "write amplification" } th.n { "longest chain" } th.n { "at the end" }
-                    th.n { "longest pause" }
+                    th { "server" } th.n { "write amplification" } th.n { "longest chain" } th.n { "at the end" }
+                    th.n { "longest pause" } th.n { "checkpoints" } th.n { "written" } th.n { "changed" }
                 } }
                 tbody {
                     @for (node, figures) in &found.by_node { (figures_row(node, figures)) }
@@ -91,11 +89,10 @@ fn checkpoints(results: &Results, plots: &Plots) -> Markup {
 fn figures_row(name: &str, figures: &CheckpointFigures) -> Markup {
     html! {
         tr {
-            td { (name) } td.n { (count(figures.written)) }
-            td.n { (size(figures.bytes_written)) } td.n { (size(figures.bytes_changed)) }
-            td.n { (amplification(figures.write_amplification)) }
+            td { (name) } td.n { (amplification(figures.write_amplification)) }
             td.n { (figures.chain_longest) } td.n { (figures.chain_last) }
-            td.n { (micros(figures.longest_pause_us)) }
+            td.n { (micros(figures.longest_pause_us)) } td.n { (count(figures.written)) }
+            td.n { (size(figures.bytes_written)) } td.n { (size(figures.bytes_changed)) }
         }
     }
 }
