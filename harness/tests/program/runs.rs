@@ -144,12 +144,7 @@ fn a_killed_harness_leaves_nothing_and_its_history_can_be_judged() {
             .command(&["test", "--time", "30s", "--seed", "1", "--env", env, "-q"])
             .spawn()
             .unwrap();
-        let history = place.dir.path().join("runs/latest/history.jsonl");
-        let end = Instant::now() + Duration::from_secs(30);
-        while std::fs::metadata(&history).map_or(0, |file| file.len()) < 100_000 {
-            assert!(Instant::now() < end, "no history after 30 s");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        place.await_history(100_000);
         child.kill().unwrap();
         child.wait().unwrap();
         let (code, healed, stderr) = place.run(&["heal"]);
@@ -174,13 +169,8 @@ fn an_interrupted_run_is_healed_judged_and_saved() {
         .command(&["test", "--time", "60s", "--seed", "6", "-q"])
         .spawn()
         .unwrap();
-    let history = place.dir.path().join("runs/latest/history.jsonl");
-    let end = Instant::now() + Duration::from_secs(60);
     // Long enough for a fault and for the floor of operations.
-    while std::fs::metadata(&history).map_or(0, |file| file.len()) < 1_000_000 {
-        assert!(Instant::now() < end, "no history after 60 s");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    place.await_history(1_000_000);
     let pid = nix::unistd::Pid::from_raw(child.id() as i32);
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
     let status = child.wait().unwrap();
