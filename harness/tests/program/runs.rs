@@ -63,6 +63,45 @@ fn a_short_run_with_every_kind_of_fault_is_valid_and_leaves_its_files() {
 }
 
 #[test]
+fn servers_hand_over_leave_and_join_while_clients_go_on() {
+    if !strata_is_built() {
+        return;
+    }
+    let _turn = alone();
+    let place = Workplace::new();
+    let args = [
+        "test",
+        "--time",
+        "25s",
+        "--seed",
+        "5",
+        "--set",
+        "checkpoint.every=200",
+        "--nemesis",
+        "transfer,members",
+        "--quiet",
+    ];
+    let (code, stdout, stderr) = place.run(&args);
+    assert_eq!(code, 0, "{stdout}{stderr}");
+    let results = place.results();
+    assert_eq!(results["rpo"]["lost"], 0);
+    let faults = results["faults"].as_array().unwrap();
+    let of = |kind: &str, variant: &str| {
+        let like = |fault: &&serde_json::Value| {
+            fault["kind"] == kind && fault["variant"] == variant && fault["healed"] == true
+        };
+        faults.iter().filter(like).collect::<Vec<_>>()
+    };
+    assert!(!of("transfer", "").is_empty(), "{faults:?}");
+    assert!(!of("members", "remove-add").is_empty(), "{faults:?}");
+    let replaced = of("members", "replace");
+    assert!(!replaced.is_empty(), "{faults:?}");
+    for fault in replaced {
+        assert_eq!(fault["returns"][0]["by"], "full", "{fault}");
+    }
+}
+
+#[test]
 fn reads_from_stale_servers_are_found() {
     if !strata_is_built() {
         return;

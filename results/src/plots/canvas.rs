@@ -77,7 +77,6 @@ impl Role {
             "partition" => Role::Amber,
             "lag" => Role::Sky,
             "power-loss" => Role::Ink,
-            "members" => Role::Green,
             "transfer" => Role::Blue,
             _ => Role::Muted,
         }
