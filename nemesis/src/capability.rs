@@ -27,8 +27,8 @@ fn obstacle(kind: Kind, env: &dyn Environment, system: &dyn System) -> Option<St
     }
     let least = match kind {
         Kind::Kill | Kind::Pause | Kind::PowerLoss => 1,
-        Kind::Partition => 2,
-        Kind::Lag => 3,
+        Kind::Partition | Kind::Transfer => 2,
+        Kind::Lag | Kind::Members => 3,
     };
     if nodes < least {
         return Some(format!("it needs {least} nodes, there are {nodes}"));
@@ -41,6 +41,11 @@ fn obstacle(kind: Kind, env: &dyn Environment, system: &dyn System) -> Option<St
     if kind == Kind::Lag && !system.compacts_log() {
         return Some(format!(
             "system {name} does not say how far its log goes back"
+        ));
+    }
+    if matches!(kind, Kind::Transfer | Kind::Members) && !system.has_admin() {
+        return Some(format!(
+            "system {name} can't be told to hand over or to change its members"
         ));
     }
     if kind == Kind::PowerLoss && !system.kill_loses_unsynced() {
@@ -82,6 +87,18 @@ mod tests {
             refusal(&Kind::DEFAULT, &cluster),
             "fault `partition` can't be had: environment fake has no links that can be cut\n\
              fault `lag` can't be had: it needs 3 nodes, there are 2"
+        );
+    }
+
+    #[test]
+    fn a_system_that_can_t_be_told_to_change_is_refused_by_name() {
+        let cluster = FakeCluster::new(3);
+        assert_eq!(refusal(&[Kind::Transfer, Kind::Members], &cluster), "");
+        cluster.break_with(Fault::NoAdmin);
+        assert_eq!(
+            refusal(&[Kind::Transfer, Kind::Members], &cluster),
+            "fault `transfer` can't be had: system fake can't be told to hand over or to change its members\n\
+             fault `members` can't be had: system fake can't be told to hand over or to change its members"
         );
     }
 

@@ -33,6 +33,14 @@ pub(crate) enum Fault {
     NoMends,
     /// Nobody ever leads.
     NoLeader,
+    /// Whoever is told to hand over keeps leading.
+    NoHandOver,
+    /// Whoever is removed stays a member.
+    NoRemovals,
+    /// A server without data is sent only what had changed.
+    FalseDeltas,
+    /// The system can't be told anything.
+    NoAdmin,
 }
 
 /// Checkpoint interval and trailing entries of the fake's log.
@@ -44,6 +52,7 @@ struct State {
     faults: BTreeSet<Fault>,
     cuts: BTreeSet<Link>,
     counters: BTreeMap<Link, LinkCounters>,
+    members: BTreeSet<NodeId>,
     leader: Option<NodeId>,
     term: u64,
     commit: u64,
@@ -58,6 +67,7 @@ struct Server {
     process: Option<(Process, ProcessState)>,
     last_index: u64,
     images: u64,
+    deltas: u64,
 }
 
 #[derive(Clone)]
@@ -88,6 +98,7 @@ impl FakeCluster {
                 process: Some((process, ProcessState::Running)),
                 last_index: 0,
                 images: 0,
+                deltas: 0,
             };
             (id.clone(), server)
         };
@@ -96,6 +107,7 @@ impl FakeCluster {
             faults: BTreeSet::new(),
             cuts: BTreeSet::new(),
             counters: BTreeMap::new(),
+            members: ids.iter().cloned().collect(),
             leader: None,
             term: 0,
             commit: 0,
@@ -150,11 +162,12 @@ impl FakeCluster {
         self.lock().done.join("\n")
     }
 
-    /// Whether every link passes and every server runs.
+    /// Whether every link passes and every server runs and is a member.
     pub(crate) fn is_whole(&self) -> bool {
         let state = self.lock();
         let runs = |server: &Server| matches!(server.process, Some((_, ProcessState::Running)));
-        state.cuts.is_empty() && state.servers.values().all(runs)
+        let all = state.members.len() == state.servers.len();
+        all && state.cuts.is_empty() && state.servers.values().all(runs)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -200,7 +213,7 @@ impl State {
 
     /// Those that run and exchange messages with this node, which runs.
     fn company(&self, node: &NodeId) -> Vec<NodeId> {
-        let all = self.servers.keys();
+        let all = self.members.iter();
         let meets =
             |peer: &&NodeId| self.runs(peer) && self.passes(node, peer) && self.passes(peer, node);
         all.filter(meets).cloned().collect()
@@ -208,13 +221,16 @@ impl State {
 
     /// Lets the cluster do what it would have done since it was last looked at.
     fn advance(&mut self) {
-        let quorum = self.servers.len() / 2 + 1;
+        let quorum = self.members.len() / 2 + 1;
         let can_lead = |state: &State, node: &NodeId| {
-            state.runs(node) && state.company(node).len() >= quorum && !state.has(Fault::NoLeader)
+            state.members.contains(node)
+                && state.runs(node)
+                && state.company(node).len() >= quorum
+                && !state.has(Fault::NoLeader)
         };
         let leads = self.leader.clone().filter(|node| can_lead(self, node));
         if leads.is_none() {
-            let next = self.servers.keys().find(|node| can_lead(self, node));
+            let next = self.members.iter().find(|node| can_lead(self, node));
             self.leader = next.cloned();
             self.term += u64::from(self.leader.is_some());
         }
@@ -226,8 +242,11 @@ impl State {
         self.commit += passed;
         let (commit, first) = (self.commit, self.first_index());
         for node in self.company(&leader) {
+            let all = self.has(Fault::FalseDeltas);
             let server = self.servers.get_mut(&node).unwrap();
-            server.images += u64::from(server.last_index + 1 < first);
+            let behind = server.last_index + 1 < first;
+            server.images += u64::from(behind);
+            server.deltas += u64::from(behind && (all || server.last_index > 0));
             server.last_index = commit;
         }
     }
@@ -414,6 +433,10 @@ impl System for FakeSystem {
         true
     }
 
+    fn has_admin(&self) -> bool {
+        !self.0.lock().has(Fault::NoAdmin)
+    }
+
     async fn setup(&self, _env: Arc<dyn Environment>) -> systems::Result<()> {
         Ok(())
     }
@@ -438,7 +461,11 @@ impl System for FakeSystem {
         Ok(process)
     }
 
-    async fn stop(&self, _node: &NodeId) -> systems::Result<()> {
+    async fn stop(&self, node: &NodeId) -> systems::Result<()> {
+        let mut state = self.0.lock();
+        state.advance();
+        state.note(format!("stop {node}"));
+        state.servers.get_mut(node).unwrap().process = None;
         Ok(())
     }
 
@@ -452,7 +479,49 @@ impl System for FakeSystem {
         self.0.lock().servers.get_mut(node).unwrap().process = None;
     }
 
-    async fn wipe(&self, _node: &NodeId) -> systems::Result<()> {
+    async fn wipe(&self, node: &NodeId) -> systems::Result<()> {
+        let mut state = self.0.lock();
+        assert!(!state.runs(node), "the data of a running server");
+        state.note(format!("wipe {node}"));
+        let server = state.servers.get_mut(node).unwrap();
+        (server.last_index, server.images, server.deltas) = (0, 0, 0);
+        Ok(())
+    }
+
+    async fn transfer_leadership(
+        &self,
+        to: Option<&NodeId>,
+        _limit: Duration,
+    ) -> systems::Result<()> {
+        let mut state = self.0.lock();
+        state.advance();
+        let old = state.leader.clone().unwrap();
+        let heir = to.cloned();
+        let next = state.members.iter().find(|node| **node != old).cloned();
+        let next = heir.or(next).unwrap();
+        state.note(format!("transfer {old} to {next}"));
+        if !state.has(Fault::NoHandOver) {
+            state.leader = Some(next);
+            state.term += 1;
+        }
+        Ok(())
+    }
+
+    async fn remove_member(&self, node: &NodeId, _limit: Duration) -> systems::Result<()> {
+        let mut state = self.0.lock();
+        state.advance();
+        state.note(format!("remove {node}"));
+        if !state.has(Fault::NoRemovals) {
+            state.members.remove(node);
+        }
+        Ok(())
+    }
+
+    async fn add_member(&self, node: &NodeId, _limit: Duration) -> systems::Result<()> {
+        let mut state = self.0.lock();
+        state.advance();
+        state.note(format!("add {node}"));
+        state.members.insert(node.clone());
         Ok(())
     }
 
@@ -490,6 +559,8 @@ impl System for FakeSystem {
             first_index: state.first_index().min(server.last_index + 1),
             last_index: server.last_index,
             snapshots_installed_total: server.images,
+            snapshots_installed_delta: server.deltas,
+            voters: state.members.iter().map(NodeId::to_string).collect(),
             ..ServerStatus::default()
         })
     }

@@ -9,19 +9,14 @@ use crate::journal::{FAULTS_FILE, Origin, PROCESSES_FILE};
 use crate::proc::{self, Place, Population};
 use crate::{Error, Result};
 use checker::history::faults::{FaultRecord, Step};
-use nix::sys::signal::{self, Signal};
-use nix::unistd::Pid;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
-use testbed::Process;
-
-const GONE_LIMIT: Duration = Duration::from_secs(5);
-const GONE_PAUSE: Duration = Duration::from_millis(10);
+use std::time::Duration;
+use testbed::{Process, process};
 
 /// What was found in a run's folder, and done.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -82,27 +77,22 @@ pub fn heal(run_folder: &Path) -> Result<HealReport> {
     for process in processes {
         match population.find(process.pid, process.started) {
             None => report.gone += 1,
-            Some(pid) if end(pid, process.started) => report.ended.push(process),
-            Some(_) => report.survived.push(process),
+            Some(pid) => match end_here(pid, &process) {
+                true => report.ended.push(process),
+                false => report.survived.push(process),
+            },
         }
     }
     Ok(report)
 }
 
-/// Kills a process that was just identified, and waits until it is gone.
-fn end(pid: i32, started: u64) -> bool {
-    let lives = || proc::start_time(pid) == Some(started);
-    if signal::kill(Pid::from_raw(pid), Signal::SIGKILL).is_err() {
-        return !lives();
-    }
-    let limit = Instant::now() + GONE_LIMIT;
-    while lives() {
-        if Instant::now() >= limit {
-            return false;
-        }
-        std::thread::sleep(GONE_PAUSE);
-    }
-    true
+/// Ends a process that was just identified, by the number that it has here.
+fn end_here(pid: i32, process: &Process) -> bool {
+    let here = Process {
+        pid,
+        ..process.clone()
+    };
+    process::end_foreign(&here, Duration::ZERO).is_ok()
 }
 
 /// The last record of each fault that is not known to be over.

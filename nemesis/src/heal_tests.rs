@@ -3,6 +3,7 @@ use crate::{FaultJournal, ProcessJournal};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::process::{Child, Command};
+use std::time::Instant;
 use testbed::NodeId;
 
 fn sleeper() -> (Child, Process) {
@@ -110,7 +111,7 @@ fn sleeper_inside() -> Option<(Child, i32)> {
         if let Some(inside) = children.split_whitespace().next() {
             return Some((outside, inside.parse().ok()?));
         }
-        std::thread::sleep(GONE_PAUSE);
+        std::thread::sleep(Duration::from_millis(10));
     }
     let _ = outside.kill();
     outside.wait().ok()?;

@@ -3,9 +3,8 @@
 //! Proof: the kernel knows the process with that id and start time no more; afterwards another process
 //! runs and its server answers.
 
-use crate::{
-    Aim, Context, Effect, Error, Kind, Nemesis, PlannedFault, Result, Stream, View, impact,
-};
+use crate::servers::{self, STATE_LIMIT, Servers};
+use crate::{Aim, Context, Effect, Error, Kind, Nemesis, PlannedFault, Result, Stream, View};
 use async_trait::async_trait;
 use futures::future::try_join_all;
 use serde_json::{Map, json};
@@ -13,7 +12,6 @@ use std::time::Duration;
 use testbed::{NodeId, Process, ProcessState, Signal};
 use tokio::time::Instant;
 
-const GONE_LIMIT: Duration = Duration::from_secs(5);
 /// From a restart to the first answer, loading its checkpoint included.
 const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 const ANSWER_PAUSE: Duration = Duration::from_millis(20);
@@ -22,7 +20,7 @@ const STATUS_LIMIT: Duration = Duration::from_millis(300);
 #[derive(Default)]
 pub struct Kill {
     /// Noted before each signal, forgotten when a new server runs.
-    killed: Vec<Process>,
+    killed: Servers,
 }
 
 #[async_trait]
@@ -32,45 +30,23 @@ impl Nemesis for Kill {
     }
 
     fn aim(&self, fault: &PlannedFault, view: &View, stream: &mut Stream) -> Result<Aim> {
-        Ok(aim_at(fault.target.resolve(view, stream)?, view))
+        Ok(servers::aim_at(fault.target.resolve(view, stream)?, view))
     }
 
     async fn inject(&mut self, ctx: &Context, aim: &Aim) -> Result<Effect> {
-        let servers: Vec<Process> = aim
-            .nodes
-            .iter()
-            .map(|node| ctx.server(node))
-            .collect::<Result<_>>()?;
-        self.killed = servers;
-        // All signals first: the servers must fall together, as close as a loop of system calls comes.
-        try_join_all(self.killed.iter().map(|process| async {
-            let node = ctx.node(&process.node)?;
-            node.signal(process, Signal::Kill).await?;
-            Ok::<_, Error>(())
-        }))
-        .await?;
-        try_join_all(self.killed.iter().map(|process| async {
-            let node = ctx.node(&process.node)?;
-            node.await_state(process, ProcessState::Gone, GONE_LIMIT)
-                .await?;
+        self.killed = Servers::of(ctx, &aim.nodes)?;
+        self.killed
+            .turn(ctx, Signal::Kill, ProcessState::Gone)
+            .await?;
+        for process in self.killed.iter() {
             ctx.system.forget(&process.node);
-            Ok::<_, Error>(())
-        }))
-        .await?;
-        let at = ctx.clock.now();
-        let proof = self.killed.iter().map(|process| {
-            let gone = format!("process {} is gone", process.pid);
-            (process.node.to_string(), json!(gone))
-        });
-        Ok(Effect {
-            at,
-            proof: proof.collect(),
-        })
+        }
+        Ok(self.killed.effect(ctx, "is gone"))
     }
 
     async fn heal(&mut self, ctx: &Context) -> Result<Effect> {
         let mut started = Vec::new();
-        for old in &self.killed {
+        for old in self.killed.iter() {
             started.push((old, restart(ctx, old).await?));
         }
         let at = ctx.clock.now();
@@ -90,18 +66,6 @@ impl Nemesis for Kill {
     }
 }
 
-/// What taking these nodes down means.
-pub(crate) fn aim_at(nodes: Vec<NodeId>, view: &View) -> Aim {
-    let impact = impact::of(&view.nodes(), view.leader(), &nodes, &[]);
-    Aim {
-        leader: view.leader().cloned(),
-        hit_leader: impact.leader,
-        hit_majority: impact.majority,
-        nodes,
-        ..Aim::default()
-    }
-}
-
 /// Sees to it that the old process is gone and another one runs, which may have happened before.
 async fn restart(ctx: &Context, old: &Process) -> Result<Process> {
     let node = ctx.node(&old.node)?;
@@ -113,7 +77,7 @@ async fn restart(ctx: &Context, old: &Process) -> Result<Process> {
     }
     if node.state(old).await? != ProcessState::Gone {
         node.signal(old, Signal::Kill).await?;
-        node.await_state(old, ProcessState::Gone, GONE_LIMIT)
+        node.await_state(old, ProcessState::Gone, STATE_LIMIT)
             .await?;
     }
     ctx.system.forget(&old.node);

@@ -12,17 +12,22 @@ pub enum Kind {
     Partition,
     Lag,
     PowerLoss,
+    Transfer,
+    Members,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 5] = [
+    pub const ALL: [Kind; 7] = [
         Kind::Kill,
         Kind::Pause,
         Kind::Partition,
         Kind::Lag,
         Kind::PowerLoss,
+        Kind::Transfer,
+        Kind::Members,
     ];
-    /// What a run does unless told otherwise. Power loss needs a system prepared for it.
+    /// What a run does unless told otherwise. Power loss needs a system prepared for it, the last two one that
+    /// can be told to change.
     pub const DEFAULT: [Kind; 4] = [Kind::Kill, Kind::Pause, Kind::Partition, Kind::Lag];
 
     pub fn name(self) -> &'static str {
@@ -32,6 +37,8 @@ impl Kind {
             Kind::Partition => "partition",
             Kind::Lag => "lag",
             Kind::PowerLoss => "power-loss",
+            Kind::Transfer => "transfer",
+            Kind::Members => "members",
         }
     }
 
@@ -45,6 +52,10 @@ impl Kind {
                 "a follower is held away until the leader's log no longer reaches back to it"
             }
             Kind::PowerLoss => "all servers end at once and lose what they had not synced",
+            Kind::Transfer => "the leader is told to hand over to another server",
+            Kind::Members => {
+                "a server is removed from the cluster and added again, with its data or without"
+            }
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Lag: a follower is held away from its peers until the leader has compacted its log past it, so that
 //! the log alone can't bring it back and the leader has to send an image.
 //!
-//! Proof: the leader's first log index lies beyond the next one that the follower needs; afterwards, the follower counts
-//! an image more than before and has applied what was committed when it returned.
+//! Proof: the leader's first log index lies beyond the next one that the follower needs; afterwards, the
+//! follower counts an image more than before, of all the state or of what had changed, and has applied what
+//! was committed when it returned.
 
 use crate::partition::{self, Cuts};
 use crate::{
@@ -120,6 +121,9 @@ impl Nemesis for Lag {
                 effect
                     .proof
                     .insert("images_installed".into(), json!(images));
+                let (base, bytes) = (status.snapshot_last_base, status.snapshot_last_bytes);
+                effect.proof.insert("image_base".into(), json!(base));
+                effect.proof.insert("image_bytes".into(), json!(bytes));
                 effect.proof.insert("caught_up_to".into(), json!(commit));
                 effect
                     .proof

@@ -4,7 +4,7 @@
 //! through it: it looks at the cluster ([`view`]), lets the fault's [`Nemesis`] aim, writes down what it
 //! is about to break ([`journal`]), injects, waits, heals, and hands every step to an observer. A fault
 //! that can't show that it took effect has failed. One fault is one file: [`kill`], [`pause`],
-//! [`partition`], [`lag`], [`power_loss`].
+//! [`partition`], [`lag`], [`power_loss`], [`transfer`], [`members`].
 
 pub mod capability;
 mod context;
@@ -15,6 +15,7 @@ pub mod kill;
 mod kind;
 pub mod lag;
 pub mod links;
+pub mod members;
 pub mod partition;
 pub mod pause;
 pub mod plan;
@@ -22,8 +23,10 @@ pub mod power_loss;
 mod proc;
 pub mod runner;
 pub mod schedule;
+mod servers;
 pub mod stream;
 pub mod targets;
+pub mod transfer;
 pub mod view;
 
 #[cfg(test)]
@@ -34,7 +37,7 @@ pub use context::{Clock, Context};
 pub use heal::{HealReport, heal};
 pub use journal::{FaultJournal, ProcessJournal};
 pub use kind::Kind;
-pub use plan::{Plan, PlannedFault};
+pub use plan::{Plan, PlannedFault, Variant};
 pub use runner::{Observer, Summary, UnexpectedExit, run};
 pub use targets::Target;
 pub use view::View;
@@ -78,6 +81,8 @@ pub struct Aim {
     pub nodes: Vec<NodeId>,
     /// The links that will be cut.
     pub cuts: Vec<Link>,
+    /// Who gets what is handed over; anybody where it is absent.
+    pub heir: Option<NodeId>,
     /// The leader as known at that moment.
     pub leader: Option<NodeId>,
     pub hit_leader: bool,
@@ -111,13 +116,15 @@ pub trait Nemesis: Send {
     async fn heal(&mut self, ctx: &Context) -> Result<Effect>;
 }
 
-/// The nemesis of a kind.
-pub fn of(kind: Kind) -> Box<dyn Nemesis> {
-    match kind {
+/// The nemesis of a planned fault.
+pub fn of(fault: &PlannedFault) -> Box<dyn Nemesis> {
+    match fault.kind {
         Kind::Kill => Box::new(kill::Kill::default()),
         Kind::Pause => Box::new(pause::Pause::default()),
         Kind::Partition => Box::new(partition::Partition::default()),
         Kind::Lag => Box::new(lag::Lag::default()),
         Kind::PowerLoss => Box::new(power_loss::PowerLoss::default()),
+        Kind::Transfer => Box::new(transfer::Transfer::default()),
+        Kind::Members => Box::new(members::Members::new(fault.change().unwrap_or_default())),
     }
 }

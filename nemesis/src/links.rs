@@ -14,10 +14,10 @@ pub struct Link {
     pub to: NodeId,
 }
 
-/// The shapes of a partition; [`Variant::description`] says what each is.
+/// The shapes of a partition; [`Shape::description`] says what each is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Variant {
+pub enum Shape {
     One,
     Halves,
     MajorityRing,
@@ -26,62 +26,62 @@ pub enum Variant {
     OneWay,
 }
 
-impl Variant {
-    pub const ALL: [Variant; 6] = [
-        Variant::One,
-        Variant::Halves,
-        Variant::MajorityRing,
-        Variant::Bridge,
-        Variant::LeaderAlone,
-        Variant::OneWay,
+impl Shape {
+    pub const ALL: [Shape; 6] = [
+        Shape::One,
+        Shape::Halves,
+        Shape::MajorityRing,
+        Shape::Bridge,
+        Shape::LeaderAlone,
+        Shape::OneWay,
     ];
 
     pub fn name(self) -> &'static str {
         match self {
-            Variant::One => "one",
-            Variant::Halves => "halves",
-            Variant::MajorityRing => "majority-ring",
-            Variant::Bridge => "bridge",
-            Variant::LeaderAlone => "leader-alone",
-            Variant::OneWay => "one-way",
+            Shape::One => "one",
+            Shape::Halves => "halves",
+            Shape::MajorityRing => "majority-ring",
+            Shape::Bridge => "bridge",
+            Shape::LeaderAlone => "leader-alone",
+            Shape::OneWay => "one-way",
         }
     }
 
     /// One line for `shakedown list`.
     pub fn description(self) -> &'static str {
         match self {
-            Variant::One => "one node is cut off from all others",
-            Variant::Halves => "two groups, as equal as can be, can't reach each other",
-            Variant::MajorityRing => "every node reaches a majority, no two the same one",
-            Variant::Bridge => "two groups meet only in one node, which reaches all",
-            Variant::LeaderAlone => "the leader is cut off from all others",
-            Variant::OneWay => "one node sends and is not heard, or hears and can't send",
+            Shape::One => "one node is cut off from all others",
+            Shape::Halves => "two groups, as equal as can be, can't reach each other",
+            Shape::MajorityRing => "every node reaches a majority, no two the same one",
+            Shape::Bridge => "two groups meet only in one node, which reaches all",
+            Shape::LeaderAlone => "the leader is cut off from all others",
+            Shape::OneWay => "one node sends and is not heard, or hears and can't send",
         }
     }
 
     /// With fewer nodes the shape does not exist.
     pub fn least_nodes(self) -> usize {
         match self {
-            Variant::MajorityRing => 4,
-            Variant::Bridge => 3,
+            Shape::MajorityRing => 4,
+            Shape::Bridge => 3,
             _ => 2,
         }
     }
 }
 
-impl fmt::Display for Variant {
+impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }
 }
 
-impl FromStr for Variant {
+impl FromStr for Shape {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        let known = Variant::ALL.into_iter().find(|v| v.name() == name);
+        let known = Shape::ALL.into_iter().find(|v| v.name() == name);
         known.ok_or_else(|| {
-            let names = Variant::ALL.map(Variant::name).join(", ");
+            let names = Shape::ALL.map(Shape::name).join(", ");
             format!("unknown partition `{name}`; known: {names}")
         })
     }

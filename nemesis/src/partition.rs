@@ -4,7 +4,7 @@
 //! Proof: probes do not arrive over any cut link and do arrive over every other one; the cut links
 //! counted what they dropped; afterwards, probes arrive over all.
 
-use crate::links::{self, Link, Variant};
+use crate::links::{self, Link, Shape};
 use crate::{
     Aim, Context, Effect, Error, Kind, Nemesis, PlannedFault, Result, Stream, View, impact,
 };
@@ -39,9 +39,9 @@ impl Nemesis for Partition {
         let mut hit = fault.target.resolve(view, stream)?;
         let mut direction = None;
         let first = hit[0].clone();
-        let cuts = match fault.variant.unwrap_or(Variant::One) {
-            Variant::One | Variant::LeaderAlone => links::isolate(&hit[..1], &nodes),
-            Variant::Halves => {
+        let cuts = match fault.shape().unwrap_or(Shape::One) {
+            Shape::One | Shape::LeaderAlone => links::isolate(&hit[..1], &nodes),
+            Shape::Halves => {
                 // Exactly half when their number is even, which leaves no majority.
                 let mut drawn = nodes.clone();
                 stream.shuffle(&mut drawn);
@@ -49,9 +49,9 @@ impl Nemesis for Partition {
                 hit.sort_by_key(|node| nodes.iter().position(|other| other == node));
                 links::isolate(&hit, &nodes)
             }
-            Variant::MajorityRing => links::majority_ring(&nodes, stream),
-            Variant::Bridge => links::bridge(&first, &nodes, stream),
-            Variant::OneWay => {
+            Shape::MajorityRing => links::majority_ring(&nodes, stream),
+            Shape::Bridge => links::bridge(&first, &nodes, stream),
+            Shape::OneWay => {
                 let outgoing = stream.coin();
                 direction = Some(if outgoing { "can't send" } else { "can't hear" });
                 links::one_way(&first, outgoing, &nodes)
@@ -95,6 +95,7 @@ pub(crate) fn aim_at(
         nodes,
         cuts,
         shape,
+        heir: None,
     }
 }
 

@@ -2,20 +2,15 @@
 //!
 //! Proof: the kernel says that the process is stopped; afterwards, that it runs.
 
-use crate::kill::aim_at;
-use crate::{Aim, Context, Effect, Error, Kind, Nemesis, PlannedFault, Result, Stream, View};
+use crate::servers::{self, Servers};
+use crate::{Aim, Context, Effect, Kind, Nemesis, PlannedFault, Result, Stream, View};
 use async_trait::async_trait;
-use futures::future::try_join_all;
-use serde_json::{Map, Value, json};
-use std::time::Duration;
-use testbed::{Process, ProcessState, Signal};
-
-const STATE_LIMIT: Duration = Duration::from_secs(5);
+use testbed::{ProcessState, Signal};
 
 #[derive(Default)]
 pub struct Pause {
     /// Noted before each signal.
-    stopped: Vec<Process>,
+    stopped: Servers,
 }
 
 #[async_trait]
@@ -25,60 +20,25 @@ impl Nemesis for Pause {
     }
 
     fn aim(&self, fault: &PlannedFault, view: &View, stream: &mut Stream) -> Result<Aim> {
-        Ok(aim_at(fault.target.resolve(view, stream)?, view))
+        Ok(servers::aim_at(fault.target.resolve(view, stream)?, view))
     }
 
     async fn inject(&mut self, ctx: &Context, aim: &Aim) -> Result<Effect> {
-        let servers: Vec<Process> = aim
-            .nodes
-            .iter()
-            .map(|node| ctx.server(node))
-            .collect::<Result<_>>()?;
-        self.stopped = servers;
-        self.turn(ctx, Signal::Stop, ProcessState::Stopped).await?;
-        Ok(self.effect(ctx, "is stopped"))
+        self.stopped = Servers::of(ctx, &aim.nodes)?;
+        self.stopped
+            .turn(ctx, Signal::Stop, ProcessState::Stopped)
+            .await?;
+        Ok(self.stopped.effect(ctx, "is stopped"))
     }
 
     async fn heal(&mut self, ctx: &Context) -> Result<Effect> {
         // A process that ended meanwhile has nothing to continue; its end is noticed elsewhere.
-        let mut living = Vec::new();
-        for process in &self.stopped {
-            if ctx.node(&process.node)?.state(process).await? != ProcessState::Gone {
-                living.push(process.clone());
-            }
-        }
-        self.stopped = living;
-        self.turn(ctx, Signal::Continue, ProcessState::Running)
+        self.stopped.keep_living(ctx).await?;
+        self.stopped
+            .turn(ctx, Signal::Continue, ProcessState::Running)
             .await?;
-        let effect = self.effect(ctx, "runs");
+        let effect = self.stopped.effect(ctx, "runs");
         self.stopped.clear();
         Ok(effect)
-    }
-}
-
-impl Pause {
-    /// Signals all, then waits for all.
-    async fn turn(&self, ctx: &Context, signal: Signal, state: ProcessState) -> Result<()> {
-        for process in &self.stopped {
-            ctx.node(&process.node)?.signal(process, signal).await?;
-        }
-        let waits = self.stopped.iter().map(|process| async move {
-            let node = ctx.node(&process.node)?;
-            node.await_state(process, state, STATE_LIMIT).await?;
-            Ok::<_, Error>(())
-        });
-        try_join_all(waits).await?;
-        Ok(())
-    }
-
-    fn effect(&self, ctx: &Context, what: &str) -> Effect {
-        let lines = self.stopped.iter().map(|process| {
-            let text = json!(format!("process {} {what}", process.pid));
-            (process.node.to_string(), text)
-        });
-        Effect {
-            at: ctx.clock.now(),
-            proof: lines.collect::<Map<String, Value>>(),
-        }
     }
 }

@@ -1,7 +1,8 @@
 //! A plan: which faults, when, how long. The same seed gives the same plan; a plan can be printed, stored
 //! and followed again.
 
-use crate::links::Variant;
+use crate::links::Shape;
+use crate::members::Change;
 use crate::{Kind, Target};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -15,7 +16,7 @@ pub struct PlannedFault {
     /// Counts from 1.
     pub number: u32,
     pub kind: Kind,
-    /// Of a partition.
+    /// Of a kind that has several ways.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub variant: Option<Variant>,
     pub target: Target,
@@ -28,6 +29,14 @@ pub struct PlannedFault {
     pub pause_ms: u64,
 }
 
+/// In which way a fault of its kind breaks things. Their names are all different.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Variant {
+    Partition(Shape),
+    Members(Change),
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     pub seed: u64,
@@ -36,7 +45,7 @@ pub struct Plan {
     pub faults: Vec<PlannedFault>,
     /// Partitions that this many nodes can't have.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub left_out: Vec<Variant>,
+    pub left_out: Vec<Shape>,
 }
 
 impl Plan {
@@ -60,7 +69,32 @@ impl Plan {
     }
 }
 
+impl fmt::Display for Variant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Variant::Partition(shape) => shape.fmt(f),
+            Variant::Members(change) => change.fmt(f),
+        }
+    }
+}
+
 impl PlannedFault {
+    /// The shape of a partition.
+    pub(crate) fn shape(&self) -> Option<Shape> {
+        match self.variant {
+            Some(Variant::Partition(shape)) => Some(shape),
+            _ => None,
+        }
+    }
+
+    /// What is done to the members.
+    pub(crate) fn change(&self) -> Option<Change> {
+        match self.variant {
+            Some(Variant::Members(change)) => Some(change),
+            _ => None,
+        }
+    }
+
     /// `partition majority-ring`, or the kind alone.
     pub fn title(&self) -> String {
         match self.variant {

@@ -6,7 +6,7 @@
 
 use crate::kill::Kill;
 use crate::{
-    Aim, Context, Effect, Kind, Nemesis, PlannedFault, Result, Stream, Target, View, kill,
+    Aim, Context, Effect, Kind, Nemesis, PlannedFault, Result, Stream, Target, View, servers,
 };
 use async_trait::async_trait;
 
@@ -22,7 +22,7 @@ impl Nemesis for PowerLoss {
     }
 
     fn aim(&self, _fault: &PlannedFault, view: &View, stream: &mut Stream) -> Result<Aim> {
-        Ok(kill::aim_at(Target::All.resolve(view, stream)?, view))
+        Ok(servers::aim_at(Target::All.resolve(view, stream)?, view))
     }
 
     async fn inject(&mut self, ctx: &Context, aim: &Aim) -> Result<Effect> {

@@ -39,14 +39,8 @@ impl Place {
 /// When the kernel started a living process, in clock ticks since boot; nothing when there is none of
 /// that id, or only a dead one that nobody has waited for.
 pub(crate) fn start_time(pid: i32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name, field 2, stands in brackets and may hold anything: count from its end.
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
-    let state = fields.next()?;
-    if matches!(state, "Z" | "X") {
-        return None;
-    }
-    fields.nth(18)?.parse().ok()
+    let stat = testbed::process::stat::read(pid).ok()?;
+    (!matches!(stat.state, 'Z' | 'X')).then_some(stat.started)
 }
 
 /// Whether the ids under `/proc` are those that a signal is sent to: not so where a process-id namespace

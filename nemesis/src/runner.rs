@@ -161,7 +161,7 @@ impl Run<'_> {
 
     /// One fault from its intention to its healing.
     async fn undergo(&mut self, fault: &PlannedFault, view: View) -> Result<()> {
-        let mut nemesis = crate::of(fault.kind);
+        let mut nemesis = crate::of(fault);
         let name = format!("nemesis/fault/{}", fault.number);
         let mut stream = Stream::derive(self.plan.seed, &name);
         let aim = match nemesis.aim(fault, &view, &mut stream) {

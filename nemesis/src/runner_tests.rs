@@ -1,6 +1,8 @@
 use super::*;
 use crate::fakes::{FakeCluster, Fault};
-use crate::links::Variant;
+use crate::links::Shape;
+use crate::members::Change;
+use crate::plan::Variant;
 use crate::schedule::Schedule;
 use crate::{FaultJournal, Target};
 
@@ -77,9 +79,9 @@ fn fault(number: u32, kind: Kind, target: Target) -> PlannedFault {
     }
 }
 
-fn partition(variant: Variant, target: Target) -> PlannedFault {
+fn partition(shape: Shape, target: Target) -> PlannedFault {
     PlannedFault {
-        variant: Some(variant),
+        variant: Some(Variant::Partition(shape)),
         ..fault(1, Kind::Partition, target)
     }
 }
@@ -176,7 +178,7 @@ async fn a_pause_of_a_majority_stops_three_servers_and_lets_them_go_on() {
 
 #[tokio::test(start_paused = true)]
 async fn a_partition_is_intended_on_disk_before_the_first_link_is_cut() {
-    let plan = plan(vec![partition(Variant::LeaderAlone, Target::Leader)]);
+    let plan = plan(vec![partition(Shape::LeaderAlone, Target::Leader)]);
     let trial = trial(&plan, &[], None).await;
     assert_eq!(
         trial.script(),
@@ -207,9 +209,9 @@ async fn a_partition_is_intended_on_disk_before_the_first_link_is_cut() {
 
 #[tokio::test(start_paused = true)]
 async fn every_variant_of_a_partition_takes_effect_and_is_healed() {
-    for variant in Variant::ALL {
+    for variant in Shape::ALL {
         let target = match variant {
-            Variant::LeaderAlone => Target::Leader,
+            Shape::LeaderAlone => Target::Leader,
             _ => Target::One,
         };
         let trial = trial(&plan(vec![partition(variant, target)]), &[], None).await;
@@ -235,9 +237,128 @@ async fn a_lagging_follower_is_held_until_the_log_has_passed_it_and_comes_back_b
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_hand_over_is_shown_by_another_leader_and_needs_no_undoing() {
+    let plan = plan(vec![fault(1, Kind::Transfer, Target::Leader)]);
+    let trial = trial(&plan, &[], None).await;
+    assert_eq!(
+        trial.script(),
+        "1 transfer of n1: intend\n\
+         1 transfer of n1: effective, leader hit\n\
+         1 transfer of n1: heal\n\
+         1 transfer of n1: healed"
+    );
+    assert_eq!(
+        trial.cluster.done(),
+        "[journal: 1 intend]\ntransfer n1 to n2"
+    );
+    assert_eq!(
+        trial.proof(Step::Effective),
+        r#"{"before":"n1","leader":"n2","seen_after_ms":0,"term":2}"#
+    );
+    assert_eq!(trial.proof(Step::Healed), r#"{"all_follow":"n2"}"#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_does_not_hand_over_fails_the_fault() {
+    let plan = plan(vec![fault(1, Kind::Transfer, Target::Leader)]);
+    let trial = trial(&plan, &[Fault::NoHandOver], None).await;
+    let error = &trial.summary.failed[0].1;
+    assert!(
+        error.starts_with("no effect: 5s after n1 was told to hand over, no other server leads: "),
+        "{error}"
+    );
+    assert_eq!(trial.summary.unhealed.len(), 0);
+}
+
+fn members(change: Change, target: Target) -> PlannedFault {
+    PlannedFault {
+        variant: Some(Variant::Members(change)),
+        ..fault(1, Kind::Members, target)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_is_removed_goes_on_outside_and_is_added_again_with_its_data() {
+    let plan = plan(vec![members(Change::RemoveAdd, Target::Leader)]);
+    let trial = trial(&plan, &[], None).await;
+    assert_eq!(
+        trial.script(),
+        "1 members remove-add of n1: intend\n\
+         1 members remove-add of n1: effective, leader hit\n\
+         1 members remove-add of n1: heal\n\
+         1 members remove-add of n1: healed"
+    );
+    assert_eq!(
+        trial.cluster.done(),
+        "[journal: 1 intend]\nremove n1\n[journal: 1 heal]\nadd n1"
+    );
+    assert_eq!(
+        trial.proof(Step::Effective),
+        r#"{"leader":"n2","voters":"n2 n3 n4 n5"}"#
+    );
+    let healed = &trial.script.records[3].proof;
+    assert_eq!(healed["voters"], "n1 n2 n3 n4 n5");
+    assert!(healed.contains_key("caught_up_after_ms"));
+    assert!(trial.cluster.is_whole());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_replaced_loses_its_data_and_comes_back_by_a_whole_image() {
+    let plan = plan(vec![members(Change::Replace, Target::Follower)]);
+    let trial = trial(&plan, &[], None).await;
+    assert_eq!(
+        trial.cluster.done(),
+        "[journal: 1 intend]\nremove n3\nstop n3\nwipe n3\n[journal: 1 heal]\nstart n3\nadd n3"
+    );
+    let records = &trial.script.records;
+    assert_eq!(records[1].proof["data"], "removed");
+    assert!(records[1].proof["log_reaches_back_to"].as_u64().unwrap() > 1);
+    assert_eq!(records[3].proof["images_installed"], 1);
+    assert_eq!(trial.summary.unexpected_exits, []);
+    assert!(trial.cluster.is_whole());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_the_members_that_changes_nothing_is_no_fault() {
+    let faults = plan(vec![members(Change::RemoveAdd, Target::Follower)]);
+    let kept = trial(&faults, &[Fault::NoRemovals], None).await;
+    assert_eq!(
+        kept.summary.failed[0].1,
+        "no effect: n3 was removed and is a member: n1 says that n1 n2 n3 n4 n5 vote"
+    );
+    assert!(kept.cluster.is_whole());
+
+    let faults = plan(vec![members(Change::Replace, Target::Follower)]);
+    let whole = trial(&faults, &[Fault::NeverCompacts], None).await;
+    let error = &whole.summary.failed[0].1;
+    assert!(error.starts_with("no effect: in 20s n1 did not discard any of its log"));
+    assert_eq!(whole.cluster.done(), "", "nothing was touched");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_without_data_that_is_sent_only_changes_is_not_healed() {
+    let plan = plan(vec![members(Change::Replace, Target::Follower)]);
+    let trial = trial(&plan, &[Fault::FalseDeltas], None).await;
+    assert_eq!(
+        trial.summary.failed[0].1,
+        "not healed: n3 had no data and was sent only what had changed since index 0"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_out_when_the_run_is_stopped_is_added_again() {
+    for change in Change::ALL {
+        let plan = plan(vec![members(change, Target::Follower)]);
+        let trial = trial(&plan, &[], Some(Duration::from_millis(1_600))).await;
+        assert!(trial.summary.stopped, "{change}");
+        assert!(trial.cluster.is_whole(), "{change}: {}", trial.script());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_fault_without_effect_is_undone_recorded_and_the_run_goes_on() {
     let faults = vec![
-        partition(Variant::Halves, Target::Minority),
+        partition(Shape::Halves, Target::Minority),
         fault(2, Kind::Pause, Target::Leader),
     ];
     let trial = trial(&plan(faults), &[Fault::LeakyCuts], None).await;
@@ -294,7 +415,7 @@ async fn what_can_t_be_healed_is_tried_again_at_the_end_and_named() {
         ]
     );
 
-    let faults = plan(vec![partition(Variant::One, Target::One)]);
+    let faults = plan(vec![partition(Shape::One, Target::One)]);
     let healed_whole = trial(&faults, &[Fault::NoMends], None).await;
     assert_eq!(healed_whole.summary.unhealed.len(), 1);
     assert!(
@@ -424,10 +545,12 @@ async fn healing_twice_does_nothing_the_second_time() {
         Kind::Partition,
         Kind::Lag,
         Kind::PowerLoss,
+        Kind::Transfer,
+        Kind::Members,
     ] {
         let cluster = FakeCluster::new(5);
         let ctx = cluster.context(folder.path());
-        let mut nemesis = crate::of(kind);
+        let mut nemesis = crate::of(&fault(1, kind, Target::Follower));
         let view = View::take(&ctx).await;
         let planned = fault(1, kind, Target::Follower);
         let aim = nemesis

@@ -5,7 +5,9 @@
 //! through its variants), reshuffled when it is used up. So everything chosen appears when there is room
 //! for it, leaders are hit often, and no two runs of different seeds look alike.
 
-use crate::links::Variant;
+use crate::links::Shape;
+use crate::members::Change;
+use crate::plan::Variant;
 use crate::stream::Stream;
 use crate::{Error, Kind, Plan, PlannedFault, Result, Target};
 use std::time::Duration;
@@ -21,6 +23,8 @@ const OVERHEAD_MS: u64 = 200;
 /// How long it takes until a leader has compacted its log past a follower, and until that one is back.
 const LAG_ACTIVE_MS: u64 = 3_500;
 const LAG_RETURN_MS: u64 = 1_500;
+/// Removing, adding and catching up.
+const MEMBERS_MS: u64 = 2_000;
 /// One lag per so much time, but at least two where there is room.
 const LAG_EVERY_MS: u64 = 30_000;
 
@@ -31,19 +35,19 @@ pub struct Schedule {
     pub duration: Duration,
     pub kinds: Vec<Kind>,
     /// Of partitions.
-    pub variants: Vec<Variant>,
+    pub shapes: Vec<Shape>,
     /// Replaces the targets of every fault that has a choice.
     pub target: Option<Target>,
 }
 
 impl Schedule {
-    /// Every variant, targets as the decks have them.
+    /// Every shape, targets as the decks have them.
     pub fn new(nodes: usize, duration: Duration, kinds: &[Kind]) -> Self {
         Self {
             nodes,
             duration,
             kinds: kinds.to_vec(),
-            variants: Variant::ALL.to_vec(),
+            shapes: Shape::ALL.to_vec(),
             target: None,
         }
     }
@@ -51,8 +55,8 @@ impl Schedule {
     /// The plan of this seed. An error when not even one fault fits into the time.
     pub fn plan(&self, seed: u64) -> Result<Plan> {
         let mut plan = Plan::quiet(seed, self.nodes, self.duration);
-        let fits = |variant: &Variant| variant.least_nodes() <= self.nodes;
-        let (variants, left_out) = self.variants.iter().copied().partition(fits);
+        let fits = |shape: &Shape| shape.least_nodes() <= self.nodes;
+        let (shapes, left_out) = self.shapes.iter().copied().partition(fits);
         plan.left_out = left_out;
         let mut kinds = self.kinds.clone();
         kinds.sort();
@@ -69,7 +73,7 @@ impl Schedule {
                 LEAD_MS + TAIL_MS + kinds.iter().map(|kind| longest(*kind)).min().unwrap_or(0)
             )));
         }
-        let mut decks = Decks::new(seed, variants, self.target.clone());
+        let mut decks = Decks::new(seed, shapes, self.target.clone());
         let mut times = Stream::derive(seed, "nemesis/times");
         let mut start_ms = LEAD_MS;
         for (kind, number) in sequence.into_iter().zip(1..) {
@@ -97,6 +101,7 @@ impl Schedule {
 fn overhead(kind: Kind) -> u64 {
     match kind {
         Kind::Lag => LAG_RETURN_MS,
+        Kind::Members => MEMBERS_MS,
         _ => OVERHEAD_MS,
     }
 }
@@ -119,7 +124,7 @@ fn weight(kind: Kind) -> usize {
     match kind {
         Kind::Kill => 2,
         Kind::Partition => 2,
-        Kind::Pause | Kind::Lag | Kind::PowerLoss => 1,
+        Kind::Pause | Kind::Lag | Kind::PowerLoss | Kind::Transfer | Kind::Members => 1,
     }
 }
 
@@ -194,21 +199,28 @@ impl<T: Clone> Deck<T> {
 struct Decks {
     kill: Deck<Target>,
     pause: Deck<Target>,
-    variants: Deck<Variant>,
+    shapes: Deck<Shape>,
     one_way: Deck<Target>,
+    members: Deck<(Change, Target)>,
     target: Option<Target>,
 }
 
 impl Decks {
-    fn new(seed: u64, variants: Vec<Variant>, target: Option<Target>) -> Self {
+    fn new(seed: u64, shapes: Vec<Shape>, target: Option<Target>) -> Self {
         use Target::*;
         let kill = vec![Leader, Leader, Leader, Follower, Minority, Majority, All];
         let pause = vec![Leader, Leader, Follower, Minority, Majority];
+        let members = vec![
+            (Change::RemoveAdd, Follower),
+            (Change::RemoveAdd, Leader),
+            (Change::Replace, Follower),
+        ];
         Self {
             kill: Deck::new(seed, "nemesis/kill", kill),
             pause: Deck::new(seed, "nemesis/pause", pause),
-            variants: Deck::new(seed, "nemesis/variants", variants),
+            shapes: Deck::new(seed, "nemesis/variants", shapes),
             one_way: Deck::new(seed, "nemesis/one-way", vec![Leader, One]),
+            members: Deck::new(seed, "nemesis/members", members),
             target,
         }
     }
@@ -226,19 +238,24 @@ impl Decks {
             }
             Kind::Lag => (None, Target::Follower),
             Kind::PowerLoss => (None, Target::All),
+            Kind::Transfer => (None, Target::Leader),
+            Kind::Members => {
+                let (change, target) = self.members.draw().unzip();
+                (change.map(Variant::Members), chosen(target))
+            }
             Kind::Partition => {
-                let variant = self.variants.draw();
-                let target = match variant {
-                    Some(Variant::LeaderAlone) => Target::Leader,
-                    Some(Variant::Halves) => Target::Minority,
-                    Some(Variant::MajorityRing) => Target::All,
-                    Some(Variant::OneWay) => {
+                let shape = self.shapes.draw();
+                let target = match shape {
+                    Some(Shape::LeaderAlone) => Target::Leader,
+                    Some(Shape::Halves) => Target::Minority,
+                    Some(Shape::MajorityRing) => Target::All,
+                    Some(Shape::OneWay) => {
                         let drawn = self.one_way.draw();
                         chosen(drawn)
                     }
                     _ => chosen(Some(Target::One)),
                 };
-                (variant, target)
+                (shape.map(Variant::Partition), target)
             }
         }
     }

@@ -19,12 +19,12 @@ fn a_default_minute_has_twenty_faults_two_lags_every_kind_and_every_partition() 
         assert!(plan.count(Kind::Lag) >= 2, "{plan}");
         assert_eq!(plan.kinds(), Kind::DEFAULT.into_iter().collect(), "{plan}");
         let variants: BTreeSet<_> = plan.faults.iter().filter_map(|f| f.variant).collect();
-        assert_eq!(variants.len(), Variant::ALL.len(), "{plan}");
+        assert_eq!(variants.len(), Shape::ALL.len(), "{plan}");
         let at_leader = |fault: &&PlannedFault| {
             matches!(
                 fault.target,
                 Target::Leader | Target::Majority | Target::All
-            ) && fault.variant != Some(Variant::MajorityRing)
+            ) && fault.shape() != Some(Shape::MajorityRing)
         };
         assert!(plan.faults.iter().filter(at_leader).count() >= 6, "{plan}");
     }
@@ -73,7 +73,7 @@ fn a_plan_survives_being_stored() {
 fn a_shape_that_so_few_nodes_can_t_have_is_left_out_by_name() {
     let schedule = Schedule::new(3, Duration::from_secs(30), &[Kind::Partition]);
     let plan = schedule.plan(42).unwrap();
-    assert_eq!(plan.left_out, [Variant::MajorityRing]);
+    assert_eq!(plan.left_out, [Shape::MajorityRing]);
     assert!(
         plan.to_string()
             .ends_with("left out: partition majority-ring needs 4 nodes\n")
@@ -112,5 +112,38 @@ fn a_chosen_target_replaces_the_decks() {
         plan.faults
             .iter()
             .all(|fault| fault.target == Target::Leader)
+    );
+}
+
+#[test]
+fn changes_of_the_cluster_are_planned_only_when_asked_for_and_show_every_way() {
+    let plan = Schedule::new(5, Duration::from_secs(60), &[Kind::Transfer, Kind::Members])
+        .plan(42)
+        .unwrap();
+    let ways: BTreeSet<String> = plan
+        .faults
+        .iter()
+        .map(|fault| format!("{} {}", fault.title(), fault.target))
+        .collect();
+    assert_eq!(
+        ways.into_iter().collect::<Vec<_>>(),
+        [
+            "members remove-add follower",
+            "members remove-add leader",
+            "members replace follower",
+            "transfer leader",
+        ]
+    );
+    let stored = serde_json::to_string(&plan).unwrap();
+    assert!(
+        stored.contains(r#""kind":"members","variant":"replace""#),
+        "{stored}"
+    );
+    assert_eq!(serde_json::from_str::<Plan>(&stored).unwrap(), plan);
+    assert!(
+        minute(42)
+            .faults
+            .iter()
+            .all(|fault| Kind::DEFAULT.contains(&fault.kind))
     );
 }

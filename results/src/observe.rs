@@ -32,8 +32,9 @@ pub struct Probe {
     pub error: Option<String>,
 }
 
-/// One server's answer when asked for its status, or that it did not answer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// One server's answer when asked for its status, or that it did not answer. What an earlier version did not
+/// record yet is 0 or empty.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
     pub time: u64,
     pub node: String,
@@ -57,6 +58,39 @@ pub struct Sample {
     pub snapshots_installed: u64,
     #[serde(default)]
     pub snapshots_installed_total: u64,
+    /// Of `snapshots_installed`: those that brought only what had changed.
+    #[serde(default)]
+    pub snapshots_installed_delta: u64,
+    #[serde(default)]
+    pub snapshot_bytes_received: u64,
+    /// Of the last image installed: bytes that travelled, bytes of the whole state, and the index that it was
+    /// based on; 0: a full image.
+    #[serde(default)]
+    pub snapshot_last_bytes: u64,
+    #[serde(default)]
+    pub snapshot_last_full_bytes: u64,
+    #[serde(default)]
+    pub snapshot_last_base: u64,
+    #[serde(default)]
+    pub snapshot_bytes_sent: u64,
+    #[serde(default)]
+    pub snapshot_bytes_resent: u64,
+    /// Files that a restart would read.
+    #[serde(default)]
+    pub checkpoint_chain: u64,
+    #[serde(default)]
+    pub checkpoints_written: u64,
+    #[serde(default)]
+    pub checkpoint_bytes_written: u64,
+    #[serde(default)]
+    pub checkpoint_bytes_changed: u64,
+    #[serde(default)]
+    pub checkpoint_longest_pause_us: f64,
+    /// Nodes whose servers vote, and those that only listen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub voters: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub learners: Vec<String>,
     #[serde(default)]
     pub recovery_ms: BTreeMap<String, f64>,
     #[serde(default)]

@@ -1,7 +1,7 @@
 //! The summary on the terminal: plain text that also reads well in a log; colour only for the verdict
 //! and only if the caller says that there is a terminal to show it.
 
-use crate::measure::{Distribution, FaultSummary, KindRto, Results};
+use crate::measure::{By, Distribution, FaultSummary, KindRto, Results, Return};
 use checker::Validity;
 use tabled::builder::Builder;
 use tabled::settings::object::Columns;
@@ -127,12 +127,59 @@ fn figures(results: &Results) -> String {
             ),
         ]);
     }
+    if let Some(ways) = ways_back(results) {
+        rows.push_record(["came back".to_owned(), ways]);
+    }
+    if results.checkpoints.measured {
+        let all = &results.checkpoints.all;
+        rows.push_record([
+            "checkpoints".to_owned(),
+            format!(
+                "{} written; chain of {} files at most, write amplification {}, longest pause {}",
+                count(all.written),
+                all.chain_longest,
+                amplification(all.write_amplification),
+                micros(all.longest_pause_us),
+            ),
+        ]);
+    }
     let mut table = rows.build();
     table
         .with(Style::empty())
         .with(Padding::zero())
         .with(Modify::new(Columns::first()).with(Padding::new(2, 2, 0, 0)));
     lines(&table.to_string())
+}
+
+/// By what servers that were away came back: how many by each, and the bytes that it took.
+fn ways_back(results: &Results) -> Option<String> {
+    let ways = || results.faults.iter().flat_map(|fault| &fault.returns);
+    let parts: Vec<String> = [By::Delta, By::Full, By::Log]
+        .into_iter()
+        .filter_map(|by| {
+            let of = || ways().filter(|way| way.by == by);
+            let sum = |bytes: fn(&Return) -> u64| of().map(bytes).sum::<u64>();
+            let (bytes, full) = (sum(|way| way.bytes), sum(|way| way.full_bytes));
+            let name = match by {
+                By::Full => "in full",
+                By::Delta => "by delta",
+                By::Log => "by the log",
+            };
+            let cost = match (by, bytes, full) {
+                (By::Log, ..) | (_, 0, _) => String::new(),
+                (By::Delta, bytes, full) if full > 0 => format!(
+                    " ({} on the wire, {} of {} in full)",
+                    size(bytes),
+                    ratio(Some(bytes as f64 / full as f64)),
+                    size(full)
+                ),
+                (_, bytes, _) => format!(" ({} on the wire)", size(bytes)),
+            };
+            let n = of().count();
+            (n > 0).then(|| format!("{n} {name}{cost}"))
+        })
+        .collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 /// Recovery by kind of fault.
@@ -185,6 +232,7 @@ pub fn faults(results: &Results) -> String {
         "first write",
         "steady",
         "rejoin",
+        "by",
     ]);
     for fault in &results.faults {
         let at = fault.effective_ms.unwrap_or(fault.intend_ms);
@@ -196,6 +244,11 @@ pub fn faults(results: &Results) -> String {
             duration(at),
         ];
         cells.extend(rto_cells(results, fault));
+        let ways = fault.returns.iter().map(|way| match way.ratio {
+            Some(part) if way.by == By::Delta => format!("delta {}", ratio(Some(part))),
+            _ => way.by.name().to_owned(),
+        });
+        cells.push(ways.collect::<Vec<_>>().join(", "));
         rows.push_record(cells);
     }
     grid(rows, 4)
@@ -250,6 +303,36 @@ fn lines(text: &str) -> String {
         .collect()
 }
 
+impl Return {
+    /// For the fault's own page.
+    pub(crate) fn sentence(&self) -> String {
+        let Self { node, images, .. } = self;
+        let images = match images {
+            1 => "1 image".to_owned(),
+            n => format!("{n} images"),
+        };
+        let bytes = match (self.bytes, self.ratio) {
+            (0, _) => String::new(),
+            (bytes, None) => format!(", {} on the wire", size(bytes)),
+            (bytes, part) => format!(
+                ", {} on the wire, {} of the {} that full images would have taken",
+                size(bytes),
+                ratio(part),
+                size(self.full_bytes)
+            ),
+        };
+        match (self.by, self.base) {
+            (By::Log, _) => format!("{node} came back by the log alone."),
+            (By::Delta, Some(base)) => format!(
+                "{node} came back by what had changed since index {}: {images}{bytes}.",
+                count(base)
+            ),
+            (By::Delta, None) => format!("{node} came back by what had changed: {images}{bytes}."),
+            (By::Full, _) => format!("{node} came back by the whole state: {images}{bytes}."),
+        }
+    }
+}
+
 impl Results {
     /// Length of the load phase.
     pub fn load_seconds(&self) -> f64 {
@@ -292,6 +375,38 @@ pub fn duration(ms: f64) -> String {
     }
 }
 
+/// Microseconds for a reader.
+pub(crate) fn micros(us: f64) -> String {
+    match us {
+        us if us >= 1_000.0 => duration(us / 1e3),
+        us if us >= 10.0 => format!("{us:.0} us"),
+        us => format!("{us:.1} us"),
+    }
+}
+
+/// Bytes for a reader.
+pub(crate) fn size(bytes: u64) -> String {
+    let units = [("GiB", 1u64 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    match units.into_iter().find(|(_, unit)| bytes >= *unit) {
+        None => format!("{bytes} B"),
+        Some((name, unit)) => {
+            let amount = bytes as f64 / unit as f64;
+            let digits = if amount < 99.95 { 1 } else { 0 };
+            format!("{amount:.digits$} {name}")
+        }
+    }
+}
+
+/// A part of a whole as a reader compares it, or a dash.
+pub(crate) fn ratio(ratio: Option<f64>) -> String {
+    ratio.map_or("-".to_owned(), |ratio| format!("{:.1} %", ratio * 100.0))
+}
+
+/// Bytes written for a byte changed, or a dash.
+pub(crate) fn amplification(factor: Option<f64>) -> String {
+    factor.map_or("-".to_owned(), |factor| format!("{factor:.2}"))
+}
+
 /// A count with its thousands set apart.
 pub fn count(n: u64) -> String {
     let digits = n.to_string();
@@ -326,5 +441,12 @@ mod tests {
         assert_eq!(duration(20.0), "20 ms");
         assert_eq!(duration(1_234.0), "1.23 s");
         assert_eq!(duration(61_000.0), "61.0 s");
+        assert_eq!(micros(3.21), "3.2 us");
+        assert_eq!(micros(420.0), "420 us");
+        assert_eq!(micros(1_500.0), "1.50 ms");
+        assert_eq!(size(1023), "1023 B");
+        assert_eq!(size(1536), "1.5 KiB");
+        assert_eq!(size(512 << 20), "512 MiB");
+        assert_eq!(ratio(Some(0.0512)), "5.1 %");
     }
 }

@@ -112,6 +112,64 @@ fn the_lagging_follower_received_one_image() {
 }
 
 #[test]
+fn images_of_changes_are_told_from_whole_ones_and_from_the_log() {
+    use results::measure::By;
+    let ways = |results: &Results, id| fault(results, id).returns.clone();
+    let [way] = &ways(clean(), 4)[..] else {
+        panic!("one server came back");
+    };
+    assert_eq!((way.by, way.images, way.base), (By::Delta, 1, Some(76_000)));
+    assert_eq!((way.bytes, way.full_bytes), (3_400_000, 68_000_000));
+    assert_eq!(way.ratio, Some(0.05));
+    assert!(ways(clean(), 1).is_empty(), "a restart needs no image");
+
+    let mut recorded = specimen::recorded();
+    for sample in &mut recorded.samples {
+        sample.snapshots_installed_delta = 0;
+        sample.snapshot_last_base = 0;
+    }
+    let way = &ways(&measure(&recorded), 4)[0];
+    assert_eq!((way.by, way.base), (By::Full, None));
+    for sample in &mut recorded.samples {
+        sample.snapshots_installed = 0;
+        sample.snapshots_installed_total = 0;
+    }
+    let way = &ways(&measure(&recorded), 4)[0];
+    assert_eq!((way.by, way.bytes, way.ratio), (By::Log, 0, None));
+}
+
+#[test]
+fn a_server_whose_data_was_removed_counts_its_images_from_nothing() {
+    let mut recorded = specimen::recorded();
+    for record in recorded.faults.iter_mut().filter(|r| r.fault == 4) {
+        record.kind = "members".into();
+        record.variant = "replace".into();
+    }
+    let heal = 46_000 * MS;
+    for sample in &mut recorded.samples {
+        // It had received images in its first life.
+        if sample.node == "n5" && sample.time < heal {
+            sample.snapshots_installed_total = 3;
+        }
+    }
+    assert_eq!(fault(&measure(&recorded), 4).snapshots_installed, 1);
+}
+
+#[test]
+fn checkpoints_are_counted_over_the_restarts_of_their_servers() {
+    let found = &clean().checkpoints;
+    assert!(found.measured);
+    let (n1, n4) = (&found.by_node["n1"], &found.by_node["n4"]);
+    // n4 never restarted: one checkpoint every half second. n1 did twice, and lost what was under way.
+    assert_eq!(n4.written, 125);
+    assert!((100..n4.written).contains(&n1.written), "{}", n1.written);
+    assert_eq!(n4.write_amplification, Some(2.2));
+    assert_eq!(found.all.longest_pause_us, 31.5);
+    let sum: u64 = found.by_node.values().map(|one| one.bytes_written).sum();
+    assert_eq!(found.all.bytes_written, sum);
+}
+
+#[test]
 fn a_service_that_is_not_back_before_the_next_fault_is_censored_not_guessed() {
     let mut recorded = specimen::recorded();
     // The next fault comes 800 ms after the first, whose outage lasts 1,200 ms.

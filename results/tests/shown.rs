@@ -38,6 +38,16 @@ fn results_json_has_the_keys_of_the_contract_and_reads_back() {
     assert_eq!(json["rpo"]["lost"], 0);
     assert_eq!(json["faults"][0]["rto"]["first_success_ms"], 1_201.0);
     assert_eq!(json["faults"][0]["proof"]["pid"], 4711);
+    assert_eq!(json["faults"][3]["returns"][0]["by"], "delta");
+    assert_eq!(json["faults"][3]["returns"][0]["base"], 76_000);
+    assert_eq!(json["faults"][3]["returns"][0]["ratio"], 0.05);
+    assert_eq!(json["checkpoints"]["write_amplification"], 2.2);
+    assert!(
+        json["checkpoints"]["by_node"]["n1"]["chain_longest"]
+            .as_u64()
+            .unwrap()
+            > 1
+    );
     assert_eq!(json["gates"]["enough-operations"]["passed"], true);
 }
 
@@ -119,6 +129,38 @@ fn the_page_opens_with_the_verdict_its_reason_and_how_to_repeat_it() {
 }
 
 #[test]
+fn the_page_says_how_a_server_came_back_and_what_checkpoints_cost() {
+    let whole = page(&specimen::recorded());
+    for text in [
+        "n5 came back by what had changed since index 76,000: 1 image, 3.2 MiB on the wire, 5.0 % of \
+         the 64.8 MiB that full images would have taken.",
+        "<strong>delta</strong>",
+        "write amplification",
+    ] {
+        assert!(whole.contains(text), "{text}");
+    }
+    let nothing = page(&Recorded::default());
+    assert!(nothing.contains("No server told of the checkpoints that it wrote."));
+}
+
+#[test]
+fn a_run_recorded_before_servers_told_of_chains_is_read_and_measured() {
+    let old = r#"{"time":5,"node":"n1","up":true,"role":"leader","term":1,"leader":"n1","commit":3,
+        "applied":3,"first_index":1,"checkpoint_index":0,"snapshots_installed":0,
+        "snapshots_installed_total":0,"recovery_ms":{},"recovery_counts":{},"uptime_ms":9}"#;
+    let sample: results::observe::Sample = serde_json::from_str(old).unwrap();
+    assert_eq!((sample.checkpoint_chain, sample.voters.len()), (0, 0));
+
+    let mut json = serde_json::to_value(measure(&specimen::recorded())).unwrap();
+    json.as_object_mut().unwrap().remove("checkpoints");
+    for fault in json["faults"].as_array_mut().unwrap() {
+        fault.as_object_mut().unwrap().remove("returns");
+    }
+    let old: Results = serde_json::from_value(json).unwrap();
+    assert!(!old.checkpoints.measured && old.faults[3].returns.is_empty());
+}
+
+#[test]
 fn a_violation_comes_before_the_recovery() {
     let mut recorded = specimen::recorded();
     let verdict = Verdict::invalid("key 4 is not linearizable");
@@ -163,6 +205,7 @@ fn every_plot_is_a_document_of_its_own_in_both_schemes() {
         names,
         [
             "availability.svg",
+            "chains.svg",
             "faults.svg",
             "latency.svg",
             "recovery-01.svg",

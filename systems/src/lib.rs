@@ -41,7 +41,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ServerStatus {
-    /// `leader`, `follower`, `candidate`, `learner`.
+    /// `leader`, `follower`, `candidate`, `learner`, or `outsider`: no member of the cluster.
     pub role: String,
     pub term: u64,
     pub leader: Option<String>,
@@ -55,8 +55,29 @@ pub struct ServerStatus {
     /// Whole images received from a leader since the server started, and since its data folder was made.
     pub snapshots_installed: u64,
     pub snapshots_installed_total: u64,
+    /// Of [`ServerStatus::snapshots_installed`]: those that brought only what had changed.
+    pub snapshots_installed_delta: u64,
     /// Bytes of images received since the server started.
     pub snapshot_bytes_received: u64,
+    /// Of the last image installed: bytes that travelled, bytes that the whole state would have taken, and
+    /// the index of what it was added to; 0: it was a whole one.
+    pub snapshot_last_bytes: u64,
+    pub snapshot_last_full_bytes: u64,
+    pub snapshot_last_base: u64,
+    /// Bytes of images sent since the server started, and of these, those sent again after a break.
+    pub snapshot_bytes_sent: u64,
+    pub snapshot_bytes_resent: u64,
+    /// Files that a restart would read: a full checkpoint and what was added to it.
+    pub checkpoint_chain: u64,
+    /// Since the server started: checkpoints written, their bytes, and the bytes that had changed between them.
+    pub checkpoints_written: u64,
+    pub checkpoint_bytes_written: u64,
+    pub checkpoint_bytes_changed: u64,
+    /// Longest time that taking a checkpoint stopped the server since it started, in microseconds.
+    pub checkpoint_longest_pause_us: f64,
+    /// The nodes whose servers vote, and those that only listen, as far as this server knows.
+    pub voters: Vec<String>,
+    pub learners: Vec<String>,
     /// Milliseconds that each phase of the last restart took: `load`, `replay`, `join`, ...
     pub recovery_ms: BTreeMap<String, f64>,
     /// What the last restart was made of: `checkpoint_index`, `replayed_entries`, ...
@@ -89,6 +110,10 @@ pub trait System: Send + Sync {
     fn compacts_log(&self) -> bool {
         false
     }
+    /// Whether it has an interface that hands leadership over and adds and removes servers while it runs.
+    fn has_admin(&self) -> bool {
+        false
+    }
     /// Prepares every node: folders, configuration, binaries. Starts nothing.
     async fn setup(&self, env: Arc<dyn Environment>) -> Result<()>;
     /// Starts the server of a node and returns when its process runs (not when it is ready).
@@ -99,7 +124,8 @@ pub trait System: Send + Sync {
     fn process(&self, node: &NodeId) -> Option<Process>;
     /// Tells the system that its server's process was killed from outside.
     fn forget(&self, node: &NodeId);
-    /// Removes the data of a stopped server.
+    /// Removes the data of a stopped server, and nothing else of its node. Its next start waits to be
+    /// given the state by others.
     async fn wipe(&self, node: &NodeId) -> Result<()>;
     /// Whether a kill of the server loses what it had written but not synced, as a power loss would.
     fn kill_loses_unsynced(&self) -> bool;
@@ -109,8 +135,25 @@ pub trait System: Send + Sync {
     async fn connect(&self, node: &NodeId) -> Result<Box<dyn Client>>;
     /// The status of one server over the client network; an error when it does not answer within `limit`.
     async fn status(&self, node: &NodeId, limit: Duration) -> Result<ServerStatus>;
+    /// Asks the leader to hand over to the server of this node, or to any. Returns when the leader has agreed;
+    /// who leads then is to be looked at.
+    async fn transfer_leadership(&self, _to: Option<&NodeId>, _limit: Duration) -> Result<()> {
+        Err(unsupported(self.name(), "hand leadership over"))
+    }
+    /// Takes the server of a node out of the cluster. Returns when that is committed; the server may go on.
+    async fn remove_member(&self, _node: &NodeId, _limit: Duration) -> Result<()> {
+        Err(unsupported(self.name(), "remove servers"))
+    }
+    /// Takes the server of a node into the cluster. Returns when that is committed.
+    async fn add_member(&self, _node: &NodeId, _limit: Duration) -> Result<()> {
+        Err(unsupported(self.name(), "add servers"))
+    }
     /// Files worth keeping after a run, per node.
     fn log_files(&self, node: &NodeId) -> Vec<PathBuf>;
+}
+
+fn unsupported(system: &str, what: &str) -> Error {
+    Error::Failed(format!("not supported: {system} can't be told to {what}"))
 }
 
 /// One logical client's connection to one server.

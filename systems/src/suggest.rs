@@ -43,7 +43,7 @@ mod tests {
 
     #[test]
     fn a_slip_of_the_finger_finds_the_name_and_a_foreign_word_finds_none() {
-        let names = ["checkpoint.every", "log.trailing", "sync"];
+        let names = ["checkpoint.every", "log.retention", "sync"];
         assert_eq!(nearest("checkpont.every", names), Some("checkpoint.every"));
         assert_eq!(nearest("snyc", ["sync"]), None, "two edits in four letters");
         assert_eq!(nearest("syn", names), Some("sync"));

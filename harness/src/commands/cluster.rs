@@ -243,16 +243,8 @@ async fn ask(client: &str) -> reqwest::Result<serde_json::Value> {
 fn stop(down: &ClusterDown) -> Result<u8> {
     let dir = &down.place.dir;
     let kept = read(dir)?.ok_or_else(|| none(dir))?;
-    process::signal_foreign(&kept.keeper, testbed::Signal::Terminate)?;
-    let end = Instant::now() + GONE;
-    while process::stat::state(&kept.keeper) != ProcessState::Gone {
-        if Instant::now() > end {
-            // Its servers die with it.
-            process::signal_foreign(&kept.keeper, testbed::Signal::Kill)?;
-            break;
-        }
-        std::thread::sleep(POLL);
-    }
+    // Its servers die with it.
+    process::end_foreign(&kept.keeper, GONE)?;
     if down.wipe {
         std::fs::remove_dir_all(dir)?;
     }

@@ -3,7 +3,8 @@
 use crate::cli::List;
 use crate::exit::{Result, VALID};
 use nemesis::Kind;
-use nemesis::links::Variant;
+use nemesis::links::Shape;
+use nemesis::members::Change;
 
 pub fn run(args: &List) -> Result<u8> {
     let systems = systems::list();
@@ -22,7 +23,7 @@ pub fn run(args: &List) -> Result<u8> {
             .collect();
         let document = serde_json::json!({
             "systems": systems, "workloads": workloads, "faults": faults,
-            "partitions": Variant::ALL.iter().map(|variant| variant.name()).collect::<Vec<_>>(),
+            "partitions": Shape::ALL.map(Shape::name), "members": Change::ALL.map(Change::name),
             "models": models, "environments": ["netns", "loopback"],
         });
         println!("{}", serde_json::to_string_pretty(&document)?);
@@ -44,14 +45,8 @@ pub fn run(args: &List) -> Result<u8> {
     for kind in Kind::ALL {
         row(kind.name(), kind.description());
     }
-    println!(
-        "\npartitions: {}",
-        Variant::ALL
-            .iter()
-            .map(|variant| variant.name())
-            .collect::<Vec<_>>()
-            .join(", ")
-    );
+    println!("\npartitions: {}", Shape::ALL.map(Shape::name).join(", "));
+    println!("members: {}", Change::ALL.map(Change::name).join(", "));
     println!("\nenvironments (--env): auto, netns, loopback");
     println!("\nmodels (check --model)");
     for (name, about) in checker::MODELS {

@@ -10,5 +10,5 @@ use results::observe::{Probe, Sample};
 #[derive(Clone, Debug)]
 pub enum Observation {
     Probe(Probe),
-    Sample(Sample),
+    Sample(Box<Sample>),
 }

@@ -67,7 +67,10 @@ pub async fn run(
                 let status = system.status(&node, PATIENCE).await.ok();
                 let sample = sample(time, node.to_string(), status);
                 newest.put(sample.clone());
-                if observations.send(Observation::Sample(sample)).is_err() {
+                if observations
+                    .send(Observation::Sample(Box::new(sample)))
+                    .is_err()
+                {
                     return;
                 }
             }
@@ -92,6 +95,20 @@ fn sample(time: u64, node: String, status: Option<ServerStatus>) -> Sample {
         checkpoint_index: status.checkpoint_index,
         snapshots_installed: status.snapshots_installed,
         snapshots_installed_total: status.snapshots_installed_total,
+        snapshots_installed_delta: status.snapshots_installed_delta,
+        snapshot_bytes_received: status.snapshot_bytes_received,
+        snapshot_last_bytes: status.snapshot_last_bytes,
+        snapshot_last_full_bytes: status.snapshot_last_full_bytes,
+        snapshot_last_base: status.snapshot_last_base,
+        snapshot_bytes_sent: status.snapshot_bytes_sent,
+        snapshot_bytes_resent: status.snapshot_bytes_resent,
+        checkpoint_chain: status.checkpoint_chain,
+        checkpoints_written: status.checkpoints_written,
+        checkpoint_bytes_written: status.checkpoint_bytes_written,
+        checkpoint_bytes_changed: status.checkpoint_bytes_changed,
+        checkpoint_longest_pause_us: status.checkpoint_longest_pause_us,
+        voters: status.voters,
+        learners: status.learners,
         recovery_ms: status.recovery_ms,
         recovery_counts: status.recovery_counts,
         uptime_ms: status.uptime_ms,

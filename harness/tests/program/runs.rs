@@ -63,6 +63,45 @@ fn a_short_run_with_every_kind_of_fault_is_valid_and_leaves_its_files() {
 }
 
 #[test]
+fn servers_hand_over_leave_and_join_while_clients_go_on() {
+    if !strata_is_built() {
+        return;
+    }
+    let _turn = alone();
+    let place = Workplace::new();
+    let args = [
+        "test",
+        "--time",
+        "25s",
+        "--seed",
+        "5",
+        "--set",
+        "checkpoint.every=200",
+        "--nemesis",
+        "transfer,members",
+        "--quiet",
+    ];
+    let (code, stdout, stderr) = place.run(&args);
+    assert_eq!(code, 0, "{stdout}{stderr}");
+    let results = place.results();
+    assert_eq!(results["rpo"]["lost"], 0);
+    let faults = results["faults"].as_array().unwrap();
+    let of = |kind: &str, variant: &str| {
+        let like = |fault: &&serde_json::Value| {
+            fault["kind"] == kind && fault["variant"] == variant && fault["healed"] == true
+        };
+        faults.iter().filter(like).collect::<Vec<_>>()
+    };
+    assert!(!of("transfer", "").is_empty(), "{faults:?}");
+    assert!(!of("members", "remove-add").is_empty(), "{faults:?}");
+    let replaced = of("members", "replace");
+    assert!(!replaced.is_empty(), "{faults:?}");
+    for fault in replaced {
+        assert_eq!(fault["returns"][0]["by"], "full", "{fault}");
+    }
+}
+
+#[test]
 fn reads_from_stale_servers_are_found() {
     if !strata_is_built() {
         return;
@@ -144,12 +183,7 @@ fn a_killed_harness_leaves_nothing_and_its_history_can_be_judged() {
             .command(&["test", "--time", "30s", "--seed", "1", "--env", env, "-q"])
             .spawn()
             .unwrap();
-        let history = place.dir.path().join("runs/latest/history.jsonl");
-        let end = Instant::now() + Duration::from_secs(30);
-        while std::fs::metadata(&history).map_or(0, |file| file.len()) < 100_000 {
-            assert!(Instant::now() < end, "no history after 30 s");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        place.await_history(100_000);
         child.kill().unwrap();
         child.wait().unwrap();
         let (code, healed, stderr) = place.run(&["heal"]);
@@ -174,13 +208,8 @@ fn an_interrupted_run_is_healed_judged_and_saved() {
         .command(&["test", "--time", "60s", "--seed", "6", "-q"])
         .spawn()
         .unwrap();
-    let history = place.dir.path().join("runs/latest/history.jsonl");
-    let end = Instant::now() + Duration::from_secs(60);
     // Long enough for a fault and for the floor of operations.
-    while std::fs::metadata(&history).map_or(0, |file| file.len()) < 1_000_000 {
-        assert!(Instant::now() < end, "no history after 60 s");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    place.await_history(1_000_000);
     let pid = nix::unistd::Pid::from_raw(child.id() as i32);
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
     let status = child.wait().unwrap();

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 /// The program, in a folder of its own.
 pub struct Workplace {
@@ -42,6 +43,20 @@ impl Workplace {
         let path = self.dir.path().join(name);
         std::fs::write(&path, text).unwrap();
         path
+    }
+
+    /// Waits until the history of the newest run has so many bytes.
+    pub fn await_history(&self, bytes: u64) {
+        const LIMIT: Duration = Duration::from_secs(60);
+        let history = self.dir.path().join("runs/latest/history.jsonl");
+        let end = Instant::now() + LIMIT;
+        while std::fs::metadata(&history).map_or(0, |file| file.len()) < bytes {
+            assert!(
+                Instant::now() < end,
+                "no {bytes} bytes of history in {LIMIT:?}"
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     pub fn results(&self) -> serde_json::Value {

@@ -1,7 +1,8 @@
 //! The faults of a run: their lives from the journal's steps, and the summary of each.
 
+use super::ms;
+use super::returns::{self, Return};
 use super::rto::{self, Rto};
-use super::{ms, rejoin};
 use crate::recorded::Recorded;
 use checker::history::faults::{FaultRecord, Step};
 use serde::{Deserialize, Serialize};
@@ -52,6 +53,10 @@ pub struct FaultSummary {
     pub healed_proof: serde_json::Map<String, serde_json::Value>,
     /// Images that the targets received between this fault's start and the next one on the same node.
     pub snapshots_installed: u64,
+    /// How the nodes that were hit got the others' state: after faults that keep a server away for long, and
+    /// wherever an image was installed.
+    #[serde(default)]
+    pub returns: Vec<Return>,
     /// Null for a fault that never took effect.
     pub rto: Option<Rto>,
 }
@@ -184,7 +189,8 @@ pub(super) fn summaries(recorded: &Recorded, lives: &[FaultLife]) -> Vec<FaultSu
             healed_ms: life.healed.map(ms),
             proof: life.proof.clone(),
             healed_proof: life.healed_proof.clone(),
-            snapshots_installed: rejoin::snapshots_installed(recorded, lives, life),
+            snapshots_installed: returns::images(recorded, lives, life),
+            returns: returns::returns(recorded, lives, life),
             rto,
         })
         .collect()

@@ -1,7 +1,7 @@
 //! Gates against empty success: a run in which nothing was really tested is unknown, never valid.
 
 use super::faults::{FaultLife, FaultSummary};
-use super::{Ops, rejoin};
+use super::{Ops, returns};
 use crate::recorded::Recorded;
 use checker::{Validity, Verdict};
 use serde::{Deserialize, Serialize};
@@ -129,7 +129,7 @@ pub(super) fn gates(
             .filter(|life| life.kind == "lag" && life.effective.is_some())
     };
     let plain: Vec<String> = lags()
-        .filter(|life| rejoin::snapshots_installed(recorded, lives, life) == 0)
+        .filter(|life| returns::images(recorded, lives, life) == 0)
         .map(|life| said(life, "the server counted no InstallSnapshot"))
         .collect();
     let all_installed = match lags().count() {

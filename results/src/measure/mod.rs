@@ -4,24 +4,29 @@
 //! in the key; a number that could not be had is null with its reason beside it, never a guess.
 
 mod availability;
+mod checkpoints;
 mod faults;
 mod gates;
+mod growth;
 mod latency;
 mod quantiles;
 mod rejoin;
 mod restoration;
+mod returns;
 mod rpo;
 mod rto;
 mod steady;
 
 pub(crate) use availability::served;
 pub use availability::{Availability, Lane, Outage, Outages};
+pub use checkpoints::{CheckpointFigures, Checkpoints};
 pub use faults::{FaultLife, FaultSummary, lives};
 pub use gates::{Gate, overall, overall_reason};
 pub use latency::Latency;
 pub(crate) use latency::completions;
 pub(crate) use quantiles::nearest_rank;
 pub use quantiles::{Distribution, Quantiles};
+pub use returns::{By, Return};
 pub use rpo::Rpo;
 pub use rto::{KindRto, Recovery, Rto, RtoReport};
 pub use steady::Rate;
@@ -48,6 +53,8 @@ pub struct Results {
     pub rto: RtoReport,
     pub rpo: Rpo,
     pub faults: Vec<FaultSummary>,
+    #[serde(default)]
+    pub checkpoints: Checkpoints,
     pub gates: BTreeMap<String, Gate>,
     pub run: Run,
     /// Nanoseconds since the start.
@@ -85,6 +92,7 @@ pub fn measure(recorded: &Recorded) -> Results {
         rto: rto::report(recorded, &faults),
         rpo: rpo::rpo(&recorded.ledgers),
         faults,
+        checkpoints: checkpoints::checkpoints(recorded),
         gates,
         run: recorded.run.clone(),
         marks: recorded.marks,

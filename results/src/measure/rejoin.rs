@@ -59,7 +59,7 @@ fn rejoined_at(recorded: &Recorded, node: &str, heal: u64, until: u64) -> Result
 }
 
 /// When the next fault hits this node, if one does.
-fn next_on(lives: &[FaultLife], fault: &FaultLife, node: &str) -> Option<u64> {
+pub(super) fn next_on(lives: &[FaultLife], fault: &FaultLife, node: &str) -> Option<u64> {
     let from = fault.effective.unwrap_or(fault.intend);
     lives
         .iter()
@@ -67,36 +67,6 @@ fn next_on(lives: &[FaultLife], fault: &FaultLife, node: &str) -> Option<u64> {
         .filter_map(|life| life.effective)
         .filter(|time| *time > from)
         .min()
-}
-
-/// Images that the targets of this fault received because of it: until the next fault on the same node.
-pub(crate) fn snapshots_installed(
-    recorded: &Recorded,
-    lives: &[FaultLife],
-    fault: &FaultLife,
-) -> u64 {
-    let from = fault.effective.unwrap_or(fault.intend);
-    let counted = |sample: &Sample| {
-        sample
-            .snapshots_installed_total
-            .max(sample.snapshots_installed)
-    };
-    fault
-        .targets
-        .iter()
-        .map(|node| {
-            let until = next_on(lives, fault, node).unwrap_or(u64::MAX);
-            let of_node = || recorded.samples.iter().filter(|s| &s.node == node && s.up);
-            let before = of_node().filter(|s| s.time <= from).map(counted).max();
-            let after = of_node()
-                .filter(|s| s.time > from && s.time < until)
-                .map(counted)
-                .max();
-            after
-                .unwrap_or_default()
-                .saturating_sub(before.unwrap_or_default())
-        })
-        .sum()
 }
 
 /// How long it took until somebody noticed, and from then until there was a new leader.

@@ -77,6 +77,7 @@ impl Role {
             "partition" => Role::Amber,
             "lag" => Role::Sky,
             "power-loss" => Role::Ink,
+            "transfer" => Role::Blue,
             _ => Role::Muted,
         }
     }

@@ -6,6 +6,7 @@
 
 mod availability;
 mod canvas;
+mod chains;
 mod latency;
 mod recovery;
 mod strips;
@@ -24,6 +25,8 @@ pub struct Plots {
     pub timeline: Vec<Picture>,
     /// The recoveries of all faults; `None` when no fault took effect.
     pub recoveries: Option<Picture>,
+    /// The chains of checkpoint files over time; `None` when no server told of one.
+    pub chains: Option<Picture>,
     /// One for each fault that took effect, by its number.
     pub recovery: Vec<(u32, Picture)>,
 }
@@ -43,7 +46,8 @@ pub struct Picture {
 impl Plots {
     pub fn pictures(&self) -> impl Iterator<Item = &Picture> {
         let each = self.recovery.iter().map(|(_, picture)| picture);
-        self.timeline.iter().chain(&self.recoveries).chain(each)
+        let single = self.recoveries.iter().chain(&self.chains);
+        self.timeline.iter().chain(single).chain(each)
     }
 }
 
@@ -88,6 +92,7 @@ pub fn draw(recorded: &Recorded, results: &Results) -> Plots {
             availability::draw(recorded, &scale, &bands),
         ],
         recoveries: recovery::overview(results),
+        chains: chains::draw(recorded, results, &scale, &bands),
         recovery: recovery::each(results),
     }
 }

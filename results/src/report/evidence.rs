@@ -126,9 +126,7 @@ fn fault_body(fault: &FaultSummary) -> Markup {
             div.name { "proof that it was healed" }
             (pairs(&fault.healed_proof))
         }
-        @if fault.snapshots_installed > 0 {
-            p { "Images received by InstallSnapshot, as the servers count: " (fault.snapshots_installed) "." }
-        }
+        @for way in &fault.returns { p { (way.sentence()) } }
         @if let Some(rto) = &fault.rto {
             (restarts(rto))
             @if rto.carried_over {

@@ -4,6 +4,7 @@
 
 mod evidence;
 mod recovery;
+mod state;
 mod style;
 
 use crate::measure::Results;
@@ -41,6 +42,7 @@ pub fn render(results: &Results, plots: &Plots, spec: &str) -> String {
                     @if results.valid != Validity::Valid { (evidence::checks(results)) }
                     @if results.valid == Validity::Unknown { (evidence::gates(results)) }
                     (recovery::section(results, plots))
+                    (state::section(results, plots))
                     (timeline(plots))
                     @if results.valid == Validity::Valid { (evidence::checks(results)) }
                     (evidence::faults(results, plots))
@@ -96,8 +98,8 @@ fn head(results: &Results) -> Markup {
             (tiles(results))
             nav {
                 @for (name, anchor) in [
-                    ("Recovery", "recovery"), ("Over time", "time"), ("Checks", "checks"),
-                    ("Faults", "faults"), ("Latency", "latency"), ("Availability", "availability"),
+                    ("Recovery", "recovery"), ("Snapshots and checkpoints", "state"), ("Over time", "time"),
+                    ("Checks", "checks"), ("Faults", "faults"), ("Latency", "latency"), ("Availability", "availability"),
                     ("Gates", "gates"), ("Settings", "settings"),
                 ] {
                     a href={ "#" (anchor) } { (name) }

@@ -146,7 +146,10 @@ fn definitions(results: &Results) -> Markup {
         details {
             summary { "What these times mean, and how finely they are known" }
             dl.words {
-                dt { "t0" } dd { "the moment the fault was shown to have taken effect, not the moment it was ordered." }
+                dt { "t0" } dd {
+                    "the moment the fault took effect, as it was shown, not the moment it was ordered. Only a \
+                     hand-over counts from its order: from then on the leader takes no more writes."
+                }
                 dt { "first success" } dd {
                     "until the first answer to a probe that was meant and sent after t0 and follows a failure \
                      caused by the fault, on the nodes that were not hit (on all nodes, if the majority was). \

@@ -313,6 +313,8 @@ fn samples() -> Vec<Sample> {
                 .iter()
                 .rev()
                 .find(|k| k.kind == "kill" && k.targets.contains(&node) && time >= k.t0 + k.heal);
+            // Counters begin anew with the server.
+            let own = restarted.map_or(time, |k| time - k.t0 - k.heal);
             let lag = &FAULTS[3];
             let installed =
                 u64::from(node == "n5" && time >= lag.t0 + lag.heal + lag.caught_up / 2);
@@ -330,6 +332,18 @@ fn samples() -> Vec<Sample> {
                 checkpoint_index: commit / 1_000 * 1_000,
                 snapshots_installed: installed,
                 snapshots_installed_total: installed,
+                snapshots_installed_delta: installed,
+                snapshot_bytes_received: installed * 3_400_000,
+                snapshot_last_bytes: installed * 3_400_000,
+                snapshot_last_full_bytes: installed * 68_000_000,
+                snapshot_last_base: installed * 76_000,
+                // A checkpoint every 1,000 entries: ten small files become one, ten of those the next full one.
+                checkpoint_chain: 1 + commit / 1_000 % 10 + commit / 10_000 % 10,
+                checkpoints_written: own / 500,
+                checkpoint_bytes_written: own / 500 * 1_540_000,
+                checkpoint_bytes_changed: own / 500 * 700_000,
+                checkpoint_longest_pause_us: 31.5,
+                voters: NODES.map(str::to_owned).to_vec(),
                 recovery_ms: match restarted {
                     Some(_) => BTreeMap::from(
                         [
@@ -349,7 +363,7 @@ fn samples() -> Vec<Sample> {
                     ]),
                     None => BTreeMap::new(),
                 },
-                uptime_ms: restarted.map_or(time, |k| time - k.t0 - k.heal),
+                uptime_ms: own,
                 ..sample(time, node)
             });
         }
@@ -362,18 +376,7 @@ fn sample(time: u64, node: &str) -> Sample {
         time: time * MS,
         node: node.to_owned(),
         up: true,
-        role: String::new(),
-        term: 0,
-        leader: None,
-        commit: 0,
-        applied: 0,
-        first_index: 0,
-        checkpoint_index: 0,
-        snapshots_installed: 0,
-        snapshots_installed_total: 0,
-        recovery_ms: BTreeMap::new(),
-        recovery_counts: BTreeMap::new(),
-        uptime_ms: 0,
+        ..Sample::default()
     }
 }
 

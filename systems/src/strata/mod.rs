@@ -1,17 +1,20 @@
 //! strata, the reference system: one `strata serve` per node, spoken to over HTTP.
 //!
-//! [`settings`] is what may be chosen, `client` what becomes of an operation. A server's name is `n1`,
+//! [`settings`] is what may be chosen, `client` what becomes of an operation, `admin` how the cluster is told
+//! to change. A server's name is `n1`,
 //! `n2`, ... by its position among the nodes, which is also how servers name their leader.
 
+mod admin;
 mod client;
 pub mod settings;
 
 use crate::{Client, Error, Result, ServerStatus, SettingDoc, System};
+use admin::Request;
 use async_trait::async_trait;
 use checker::Op;
 use client::StrataClient;
 use settings::Settings;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::PermissionsExt;
@@ -49,6 +52,9 @@ pub struct Strata {
 struct Deployment {
     env: Option<Arc<dyn Environment>>,
     servers: BTreeMap<NodeId, Process>,
+    /// Those whose data was removed. Their servers must not found a cluster of their own: whatever they
+    /// start with, they wait to be given the state by the others.
+    wiped: BTreeSet<NodeId>,
 }
 
 /// A node with its environment and the number of its server.
@@ -119,6 +125,9 @@ impl Strata {
             "--peers".into(),
             peers.join(","),
         ];
+        if self.deployment().wiped.contains(node.id()) {
+            args.push("--join".into());
+        }
         args.extend(self.settings.arguments());
         Program {
             path: self.binary.clone(),
@@ -176,6 +185,10 @@ impl System for Strata {
         true
     }
 
+    fn has_admin(&self) -> bool {
+        true
+    }
+
     async fn setup(&self, env: Arc<dyn Environment>) -> Result<()> {
         for node in env.nodes() {
             create_folder(&data(node.as_ref()))?;
@@ -183,6 +196,7 @@ impl System for Strata {
         let mut deployment = self.deployment();
         deployment.env = Some(env);
         deployment.servers.clear();
+        deployment.wiped.clear();
         Ok(())
     }
 
@@ -238,6 +252,8 @@ impl System for Strata {
             )));
         }
         let folder = data(node.as_ref());
+        // Noted first: a folder that is gone in part must not found a cluster either.
+        self.deployment().wiped.insert(id.clone());
         match fs::remove_dir_all(&folder) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io(&folder, error)),
             _ => create_folder(&folder),
@@ -287,6 +303,22 @@ impl System for Strata {
                 None => Error::Failed(format!("{id}: no status: {error}")),
             }),
         }
+    }
+
+    async fn transfer_leadership(&self, to: Option<&NodeId>, limit: Duration) -> Result<()> {
+        let to = to.map(|node| self.seat(node)).transpose()?;
+        let request = Request::transfer(to.map(|seat| seat.number));
+        self.administer(&request, limit).await
+    }
+
+    async fn remove_member(&self, id: &NodeId, limit: Duration) -> Result<()> {
+        let request = Request::remove(self.seat(id)?.number);
+        self.administer(&request, limit).await
+    }
+
+    async fn add_member(&self, id: &NodeId, limit: Duration) -> Result<()> {
+        let request = Request::add(self.seat(id)?.number);
+        self.administer(&request, limit).await
     }
 
     fn log_files(&self, id: &NodeId) -> Vec<PathBuf> {
@@ -339,15 +371,14 @@ async fn ask(
 }
 
 fn translate(status: cluster::api::Status, names: &BTreeMap<String, String>) -> ServerStatus {
+    let node = |server: String| names.get(&server).cloned().unwrap_or(server);
     ServerStatus {
         role: match status.role.as_str() {
             "pre-candidate" => "candidate".into(),
             _ => status.role,
         },
         term: status.term,
-        leader: status
-            .leader
-            .map(|server| names.get(&server).cloned().unwrap_or(server)),
+        leader: status.leader.map(node),
         commit: status.commit,
         applied: status.applied,
         first_index: status.first_index,
@@ -355,7 +386,20 @@ fn translate(status: cluster::api::Status, names: &BTreeMap<String, String>) -> 
         checkpoint_index: status.checkpoint.index,
         snapshots_installed: status.install.installed,
         snapshots_installed_total: status.install.installed_total,
+        snapshots_installed_delta: status.install.installed_delta,
         snapshot_bytes_received: status.install.bytes_received,
+        snapshot_last_bytes: status.install.last_bytes,
+        snapshot_last_full_bytes: status.install.last_full_bytes,
+        snapshot_last_base: status.install.last_base,
+        snapshot_bytes_sent: status.install.bytes_sent,
+        snapshot_bytes_resent: status.install.bytes_resent,
+        checkpoint_chain: status.checkpoint.chain.len() as u64,
+        checkpoints_written: status.checkpoint.written,
+        checkpoint_bytes_written: status.checkpoint.bytes_written,
+        checkpoint_bytes_changed: status.checkpoint.bytes_changed,
+        checkpoint_longest_pause_us: status.checkpoint.longest_pause_us,
+        voters: status.members.voters.into_iter().map(node).collect(),
+        learners: status.members.learners.into_iter().map(node).collect(),
         recovery_ms: status.recovery.phases_ms,
         recovery_counts: BTreeMap::from([
             (

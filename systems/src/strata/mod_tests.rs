@@ -7,26 +7,29 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 /// Nodes that note down what they are told to run, and a status server in the place of each.
-struct Stage {
+pub(super) struct Stage {
     folder: tempfile::TempDir,
     nodes: Vec<Arc<dyn Node>>,
-    fakes: Vec<Arc<FakeNode>>,
+    pub(super) fakes: Vec<Arc<FakeNode>>,
     addrs: Vec<SocketAddr>,
 }
 
-struct FakeNode {
+pub(super) struct FakeNode {
     id: NodeId,
     dir: PathBuf,
     state: Mutex<ProcessState>,
     /// Whether a program that is started ends at once, and what it then leaves in its log.
     dies: Mutex<Option<&'static str>>,
-    programs: Mutex<Vec<Program>>,
+    pub(super) programs: Mutex<Vec<Program>>,
     signals: Mutex<Vec<Signal>>,
     status: Mutex<Option<Status>>,
+    /// What it answers to requests of an administrator, in turn; then 200. And what it was asked.
+    pub(super) refusals: Mutex<Vec<(u16, &'static str)>>,
+    pub(super) asked: Mutex<Vec<String>>,
 }
 
 impl Stage {
-    async fn set(n: usize) -> Arc<Self> {
+    pub(super) async fn set(n: usize) -> Arc<Self> {
         let folder = tempfile::tempdir().unwrap();
         let (mut fakes, mut addrs) = (Vec::new(), Vec::new());
         for i in 1..=n {
@@ -40,6 +43,8 @@ impl Stage {
                 programs: Mutex::default(),
                 signals: Mutex::default(),
                 status: Mutex::default(),
+                refusals: Mutex::default(),
+                asked: Mutex::default(),
             });
             addrs.push(serve_status(node.clone()).await);
             fakes.push(node);
@@ -54,7 +59,7 @@ impl Stage {
     }
 
     /// strata on all nodes, not started.
-    async fn strata(self: &Arc<Self>, settings: &[(&str, &str)]) -> Strata {
+    pub(super) async fn strata(self: &Arc<Self>, settings: &[(&str, &str)]) -> Strata {
         let binary = self.folder.path().join("strata");
         fs::write(&binary, "#!/bin/sh\n").unwrap();
         fs::set_permissions(&binary, fs::Permissions::from_mode(0o755)).unwrap();
@@ -64,7 +69,7 @@ impl Stage {
         strata
     }
 
-    fn says(&self, i: usize, role: &str, leader: Option<&str>, commit: u64) {
+    pub(super) fn says(&self, i: usize, role: &str, leader: Option<&str>, commit: u64) {
         *self.fakes[i - 1].status.lock().unwrap() = Some(Status {
             name: format!("n{i}"),
             role: role.into(),
@@ -75,14 +80,27 @@ impl Stage {
     }
 }
 
-/// Answers every request with the node's status, or closes the connection when it has none.
+/// Answers requests for the node's status, or closes the connection when it has none; and those of an
+/// administrator.
 async fn serve_status(node: Arc<FakeNode>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            let mut request = [0; 2048];
-            let _ = stream.read(&mut request).await;
+            let request = read_request(&mut stream).await;
+            if let Some(rest) = request.strip_prefix("POST ") {
+                let path = rest.split(' ').next().unwrap();
+                let body = request.rsplit("\r\n\r\n").next().unwrap();
+                node.asked.lock().unwrap().push(format!("{path} {body}"));
+                let refusal = node.refusals.lock().unwrap().pop();
+                let (code, body) = refusal.unwrap_or((200, "{}"));
+                let head = format!(
+                    "HTTP/1.1 {code} X\r\ncontent-length: {}\r\n\r\n",
+                    body.len()
+                );
+                let _ = stream.write_all((head + body).as_bytes()).await;
+                continue;
+            }
             let status = node.status.lock().unwrap().clone();
             if let Some(status) = status {
                 let body = serde_json::to_string(&status).unwrap();
@@ -92,6 +110,28 @@ async fn serve_status(node: Arc<FakeNode>) -> SocketAddr {
         }
     });
     addr
+}
+
+/// Head and body, as far as they come.
+async fn read_request(stream: &mut tokio::net::TcpStream) -> String {
+    let mut text = String::new();
+    loop {
+        let mut bytes = [0; 2048];
+        let read = stream.read(&mut bytes).await.unwrap_or_default();
+        text += &String::from_utf8_lossy(&bytes[..read]);
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "));
+            let length = length.map_or(0, |length| length.parse().unwrap());
+            if body.len() >= length {
+                return text;
+            }
+        }
+        if read == 0 {
+            return text;
+        }
+    }
 }
 
 #[async_trait]
@@ -215,9 +255,10 @@ async fn a_server_is_started_with_its_peers_its_folder_and_the_settings() {
     assert_eq!(
         program.args.join(" ").replace(&data, "DATA"),
         "serve --id 2 --data DATA --client-listen 10.0.0.2:7000 --peer-listen 10.0.0.2:7001 \
-         --peers 1=10.0.0.1:7001,3=10.0.0.3:7001 --checkpoint-entries 1000 --trailing 100 \
+         --peers 1=10.0.0.1:7001,3=10.0.0.3:7001 --checkpoint-entries 1000 \
+         --checkpoint-mode levels --capture cow --log-retention trailing=100 --log-archive remove \
          --sync never --disk direct --reads local --ack quorum --heartbeat 50ms \
-         --election-timeout 300ms"
+         --election-timeout 300ms --transfer-mode delta"
     );
     assert_eq!(program.log, stage.fakes[1].dir.join("strata.log"));
     let again = strata.start(&NodeId::new("n2")).await.unwrap_err();
@@ -325,6 +366,8 @@ async fn a_stopped_server_can_be_wiped_and_a_running_one_can_t() {
     assert_eq!(strata.process(&n1), None);
     strata.wipe(&n1).await.unwrap();
     assert!(!file.exists() && stage.fakes[0].dir.join("data").is_dir());
+    let log = stage.fakes[0].dir.join("strata.log");
+    assert!(!log.exists() || log.is_file(), "nothing else is touched");
 }
 
 #[tokio::test]

@@ -24,8 +24,12 @@ enum Form {
     /// `50ms`, `2s`, `1m`.
     Duration,
     Choice(&'static [&'static str], &'static str),
+    /// Bytes in a second, written as a size.
+    Rate,
     /// `always`, `interval=<duration>` or `never`.
     Sync,
+    /// `discard`, `trailing=<count>` or `keep-for-followers=<size>`.
+    Retention,
 }
 
 const SETTINGS: &[Setting] = &[
@@ -33,8 +37,8 @@ const SETTINGS: &[Setting] = &[
         key: "checkpoint.every",
         flag: "--checkpoint-entries",
         default: "1000",
-        form: Form::Count(1),
-        help: "write a checkpoint after this many log entries",
+        form: Form::Count(0),
+        help: "write a checkpoint after this many log entries; 0: never for their number",
     },
     Setting {
         key: "checkpoint.bytes",
@@ -51,11 +55,42 @@ const SETTINGS: &[Setting] = &[
         help: "write a checkpoint after this time",
     },
     Setting {
-        key: "log.trailing",
-        flag: "--trailing",
-        default: "100",
-        form: Form::Count(0),
-        help: "entries before a checkpoint that stay in the log for slow followers",
+        key: "checkpoint.mode",
+        flag: "--checkpoint-mode",
+        default: "levels",
+        form: Form::Choice(
+            &["full", "incremental", "levels"],
+            "full | incremental | levels",
+        ),
+        help: "full: all of the state each time; incremental: what changed, in one growing chain; levels: what changed, merged so that the chain stays short",
+    },
+    Setting {
+        key: "checkpoint.capture",
+        flag: "--capture",
+        default: "cow",
+        form: Form::Choice(&["cow", "dirty-flush", "stop"], "cow | dirty-flush | stop"),
+        help: "how a checkpoint gets hold of the state: copy-on-write, writing out the changed pages in the background, or stopping the server (for comparison)",
+    },
+    Setting {
+        key: "checkpoint.keep",
+        flag: "--keep-checkpoints",
+        default: "",
+        form: Form::Count(1),
+        help: "restore points that are kept",
+    },
+    Setting {
+        key: "log.retention",
+        flag: "--log-retention",
+        default: "trailing=100",
+        form: Form::Retention,
+        help: "what stays of the log before a checkpoint: nothing, so many entries, or what the slowest follower needs up to a size",
+    },
+    Setting {
+        key: "log.archive",
+        flag: "--log-archive",
+        default: "remove",
+        form: Form::Choice(&["remove", "archive"], "remove | archive"),
+        help: "what becomes of files of the log that are no longer needed",
     },
     Setting {
         key: "log.segment",
@@ -82,8 +117,11 @@ const SETTINGS: &[Setting] = &[
         key: "reads",
         flag: "--reads",
         default: "linearizable",
-        form: Form::Choice(&["linearizable", "local"], "linearizable | local"),
-        help: "local: a follower answers from its own state, however old (unsafe)",
+        form: Form::Choice(
+            &["linearizable", "lease", "local"],
+            "linearizable | lease | local",
+        ),
+        help: "lease: the leader answers without asking the others while it trusts its clock; local: a follower answers from its own state, however old (unsafe)",
     },
     Setting {
         key: "ack",
@@ -112,6 +150,27 @@ const SETTINGS: &[Setting] = &[
         default: "",
         form: Form::Size,
         help: "size of a piece of an image sent to a follower",
+    },
+    Setting {
+        key: "transfer.mode",
+        flag: "--transfer-mode",
+        default: "delta",
+        form: Form::Choice(&["delta", "full"], "delta | full"),
+        help: "delta: an image brings only what changed since the follower's own checkpoint, where that is still known",
+    },
+    Setting {
+        key: "transfer.rate",
+        flag: "--transfer-rate",
+        default: "",
+        form: Form::Rate,
+        help: "most bytes a second that an image takes",
+    },
+    Setting {
+        key: "transfer.window",
+        flag: "--transfer-window",
+        default: "",
+        form: Form::Size,
+        help: "bytes of an image that may be under way before the follower has confirmed them",
     },
 ];
 
@@ -191,19 +250,29 @@ impl Form {
             Form::Size => "bytes, as 4096, 64KiB or 8MiB",
             Form::Duration => "a time with its unit, as 50ms, 2s or 1m",
             Form::Choice(_, allowed) => allowed,
+            Form::Rate => "bytes per second, as 512KiB or 8MiB",
             Form::Sync => "always | interval=<time, as 100ms> | never",
+            Form::Retention => {
+                "discard | trailing=<entries, as 100> | keep-for-followers=<bytes, as 64MiB>"
+            }
         }
     }
 
     fn accepts(&self, value: &str) -> bool {
         match self {
             Form::Count(least) => value.parse::<u64>().is_ok_and(|n| n >= *least),
-            Form::Size => amount(value, &["", "B", "KiB", "MiB", "GiB"]),
+            Form::Size | Form::Rate => amount(value, &["", "B", "KiB", "MiB", "GiB"]),
             Form::Duration => amount(value, &["us", "ms", "s", "m", "h"]),
             Form::Choice(choices, _) => choices.contains(&value),
             Form::Sync => match value.split_once('=') {
                 None => matches!(value, "always" | "never"),
                 Some((word, every)) => word == "interval" && Form::Duration.accepts(every),
+            },
+            Form::Retention => match value.split_once('=') {
+                None => value == "discard",
+                Some(("trailing", entries)) => Form::Count(0).accepts(entries),
+                Some(("keep-for-followers", most)) => Form::Size.accepts(most),
+                Some(_) => false,
             },
         }
     }
@@ -236,9 +305,45 @@ mod tests {
             .join(" ");
         assert_eq!(
             arguments,
-            "--checkpoint-entries 1000 --checkpoint-bytes 8MiB --trailing 100 --sync interval=20ms \
-             --disk direct --reads linearizable --ack quorum --heartbeat 50ms --election-timeout 300ms"
+            "--checkpoint-entries 1000 --checkpoint-bytes 8MiB --checkpoint-mode levels \
+             --capture cow --log-retention trailing=100 --log-archive remove --sync interval=20ms \
+             --disk direct --reads linearizable --ack quorum --heartbeat 50ms \
+             --election-timeout 300ms --transfer-mode delta"
         );
+    }
+
+    #[test]
+    fn every_trade_off_of_recovery_can_be_chosen_and_reaches_its_flag() {
+        for (key, value, flag) in [
+            ("checkpoint.every", "0", "--checkpoint-entries 0"),
+            ("checkpoint.mode", "full", "--checkpoint-mode full"),
+            (
+                "checkpoint.mode",
+                "incremental",
+                "--checkpoint-mode incremental",
+            ),
+            ("checkpoint.capture", "dirty-flush", "--capture dirty-flush"),
+            ("checkpoint.capture", "stop", "--capture stop"),
+            ("checkpoint.keep", "5", "--keep-checkpoints 5"),
+            ("log.retention", "discard", "--log-retention discard"),
+            ("log.retention", "trailing=0", "--log-retention trailing=0"),
+            (
+                "log.retention",
+                "keep-for-followers=64MiB",
+                "--log-retention keep-for-followers=64MiB",
+            ),
+            ("log.archive", "archive", "--log-archive archive"),
+            ("reads", "lease", "--reads lease"),
+            ("transfer.mode", "full", "--transfer-mode full"),
+            ("transfer.rate", "8MiB", "--transfer-rate 8MiB"),
+            ("transfer.window", "1MiB", "--transfer-window 1MiB"),
+        ] {
+            let arguments = parse(&[(key, value)]).unwrap().arguments().join(" ");
+            assert!(
+                format!("{arguments} ").contains(&format!("{flag} ")),
+                "{key}={value}: {arguments}"
+            );
+        }
     }
 
     #[test]
@@ -256,15 +361,31 @@ mod tests {
     #[test]
     fn a_bad_value_is_refused_with_its_key_and_what_is_allowed() {
         for (key, value, allowed) in [
-            ("checkpoint.every", "0", "a whole number from 1"),
-            ("checkpoint.every", "often", "a whole number from 1"),
+            ("checkpoint.every", "often", "a whole number from 0"),
+            ("checkpoint.keep", "0", "a whole number from 1"),
+            ("checkpoint.mode", "partial", "full | incremental | levels"),
+            (
+                "log.retention",
+                "trailing",
+                "discard | trailing=<entries, as 100> | keep-for-followers=<bytes, as 64MiB>",
+            ),
+            (
+                "log.retention",
+                "keep-for-followers=0",
+                "discard | trailing=<entries, as 100> | keep-for-followers=<bytes, as 64MiB>",
+            ),
+            (
+                "transfer.rate",
+                "8MB/s",
+                "bytes per second, as 512KiB or 8MiB",
+            ),
             ("checkpoint.bytes", "8 MB", "bytes, as 4096, 64KiB or 8MiB"),
             (
                 "raft.heartbeat",
                 "50",
                 "a time with its unit, as 50ms, 2s or 1m",
             ),
-            ("reads", "fast", "linearizable | local"),
+            ("reads", "fast", "linearizable | lease | local"),
             (
                 "sync",
                 "interval",

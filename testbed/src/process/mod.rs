@@ -6,13 +6,16 @@
 //! and its start time; a signal goes to the process's whole group, and only while the kernel still holds
 //! the id for us because we have not reaped it.
 //!
-//! Look next at [`stat`] (what `/proc` says) and `child` (what happens between fork and exec).
+//! Look next at [`stat`] (what `/proc` says), `child` (what happens between fork and exec) and `foreign` (what
+//! was started by another).
 
 mod child;
 mod confine;
+mod foreign;
 pub mod stat;
 
 pub(crate) use confine::Confinement;
+pub use foreign::end_foreign;
 
 use crate::{Error, NodeId, Process, ProcessState, Program, Result, Signal};
 use nix::errno::Errno;
@@ -168,20 +171,6 @@ impl Children {
     }
 }
 
-/// Signals a process that another controller started; [`Error::Gone`] if it has ended. Unlike
-/// [`Spawner::signal`] this leaves a moment in which the process may end and its id be used again.
-pub fn signal_foreign(process: &Process, signal: Signal) -> Result<()> {
-    if stat::state(process) == ProcessState::Gone {
-        return Err(Error::Gone(process.clone()));
-    }
-    nix::sys::signal::kill(Pid::from_raw(process.pid), kernel_signal(signal)).map_err(|errno| {
-        Error::Io {
-            what: format!("{}: signal process {}", process.node, process.pid),
-            source: errno.into(),
-        }
-    })
-}
-
 /// Waits until the process is in `state`, as [`stat::state`] sees it; an error after `limit`.
 pub async fn await_state(process: &Process, state: ProcessState, limit: Duration) -> Result<()> {
     let deadline = Instant::now() + limit;
@@ -198,26 +187,6 @@ pub async fn await_state(process: &Process, state: ProcessState, limit: Duration
         }
         tokio::time::sleep(STATE_POLL).await;
     }
-}
-
-/// Ends a process, with its group, that a killed controller may have left behind. Returns whether it was
-/// still there. An id that belongs to another process by now is left alone.
-pub async fn end_stranded(process: &Process, limit: Duration) -> Result<bool> {
-    if stat::state(process) == ProcessState::Gone {
-        return Ok(false);
-    }
-    let pid = Pid::from_raw(process.pid);
-    match killpg(pid, nix::sys::signal::SIGKILL) {
-        Ok(()) | Err(Errno::ESRCH) => {}
-        Err(errno) => {
-            return Err(Error::Io {
-                what: format!("{}: end process {pid}", process.node),
-                source: errno.into(),
-            });
-        }
-    }
-    await_state(process, ProcessState::Gone, limit).await?;
-    Ok(true)
 }
 
 fn command(place: &Place, program: &Program) -> Result<Command> {
@@ -295,30 +264,6 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::process::CommandExt;
-
-    #[tokio::test]
-    async fn only_the_very_process_that_was_left_is_ended() {
-        let mut child = Command::new("sleep")
-            .arg("60")
-            .process_group(0)
-            .spawn()
-            .unwrap();
-        let pid = child.id() as i32;
-        let started = stat::read(pid).unwrap().started;
-        let node = NodeId::new("n1");
-        let limit = Duration::from_secs(5);
-        let left = Process { node, pid, started };
-        let another = Process {
-            started: started + 1,
-            ..left.clone()
-        };
-        assert!(!end_stranded(&another, limit).await.unwrap());
-        assert_eq!(stat::state(&left), ProcessState::Running);
-        assert!(end_stranded(&left, limit).await.unwrap());
-        assert!(!end_stranded(&left, limit).await.unwrap());
-        child.wait().unwrap();
-    }
 
     #[tokio::test]
     async fn a_program_that_ends_takes_what_it_started_along() {
