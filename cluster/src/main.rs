@@ -28,7 +28,8 @@ struct Cli {
 enum Command {
     /// Run one server of a cluster
     Serve(Serve),
-    /// Measure committed writes of a cluster on this machine
+    /// Measure on this machine, alone or side by side with other stores
+    #[command(subcommand)]
     Bench(cluster::bench::Bench),
 }
 
@@ -186,7 +187,7 @@ fn main() -> ExitCode {
                 return ExitCode::from(USAGE);
             }
         },
-        Command::Bench(bench) => cluster::bench::run(&bench),
+        Command::Bench(bench) => cluster::bench::run(&bench).map_err(|error| error.to_string()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
