@@ -201,11 +201,12 @@ impl Checkpoint {
             protocol: server.protocol,
             addrs: vec![server.addr],
             clients: self.clients,
+            connections: self.clients,
             values: state.values.clone(),
             keys: Keys::Anywhere(state.keys),
         };
         let undisturbed = Duration::from_secs(self.seconds);
-        let mut running = load.start(4);
+        let mut running = load.start(4).await?;
         tokio::time::sleep(WARM_UP).await;
         running.next();
         tokio::time::sleep(undisturbed).await;

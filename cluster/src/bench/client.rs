@@ -32,6 +32,15 @@ impl Client {
         })
     }
 
+    /// Another client on the same connection, where many requests can be under way on one.
+    pub fn share(&self) -> Option<Self> {
+        match self {
+            #[cfg(feature = "etcd-grpc")]
+            Client::EtcdGrpc(connection) => Some(Client::EtcdGrpc(connection.clone())),
+            _ => None,
+        }
+    }
+
     /// Puts, and returns once that is acknowledged. Keys and values need no escapes.
     pub async fn put(&mut self, key: &str, value: &str) -> Result<(), BenchError> {
         let (status, answer) = match self {

@@ -85,6 +85,7 @@ impl Failover {
             let mut ratio = Samples::default();
             ratio.push(strata.median() / etcd.median());
             report.result("p50 over p50, strata over etcd", ratio);
+            report.result("round by round, strata over etcd", strata.over(etcd));
         }
         report.note(
             "the leader is killed by SIGKILL: its sockets close at once, which a machine without power would not do",

@@ -12,6 +12,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const KEY: u8 = 1 << 3 | 2;
 const VALUE: u8 = 2 << 3 | 2;
 
+/// Its clones share one HTTP/2 connection.
+#[derive(Clone)]
 pub struct Connection {
     addr: SocketAddr,
     requests: h2::client::SendRequest<Bytes>,

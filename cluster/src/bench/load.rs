@@ -23,6 +23,8 @@ pub struct Load {
     /// Clients are spread over them.
     pub addrs: Vec<SocketAddr>,
     pub clients: u64,
+    /// Shared by the clients where the protocol can do that; otherwise each has its own.
+    pub connections: u64,
     pub values: Values,
     pub keys: Keys,
 }
@@ -74,23 +76,45 @@ pub struct Running {
 
 impl Load {
     /// Begins in the first of so many phases.
-    pub fn start(&self, phases: usize) -> Running {
+    pub async fn start(&self, phases: usize) -> Result<Running, BenchError> {
         let phase = Arc::new(AtomicUsize::new(0));
-        let writers = (0..self.clients)
-            .map(|client| tokio::spawn(self.clone().write(client, phase.clone(), phases)))
+        let mut opened: Vec<Client> = Vec::new();
+        for client in 0..self.clients {
+            let shared = opened.get((client % self.connections) as usize);
+            let connection = match shared.and_then(Client::share) {
+                Some(connection) => connection,
+                None => {
+                    let addr = self.addrs[client as usize % self.addrs.len()];
+                    Client::open(self.protocol, addr).await?
+                }
+            };
+            opened.push(connection);
+        }
+        let writers = (0..)
+            .zip(opened)
+            .map(|(client, connection)| {
+                tokio::spawn(
+                    self.clone()
+                        .write(client, connection, phase.clone(), phases),
+                )
+            })
             .collect();
-        Running {
+        Ok(Running {
             writers,
             phase,
             phases,
             began: vec![Instant::now()],
-        }
+        })
     }
 
-    async fn write(self, client: u64, phase: Arc<AtomicUsize>, phases: usize) -> Written {
-        let addr = self.addrs[client as usize % self.addrs.len()];
+    async fn write(
+        self,
+        client: u64,
+        mut connection: Client,
+        phase: Arc<AtomicUsize>,
+        phases: usize,
+    ) -> Written {
         let mut random = rand_pcg::Pcg64Mcg::seed_from_u64(client);
-        let mut connection = Client::open(self.protocol, addr).await?;
         let mut measured = vec![(histogram(), 0); phases];
         let mut count = 0;
         while phase.load(Ordering::Relaxed) != OVER {

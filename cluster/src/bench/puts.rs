@@ -42,6 +42,9 @@ pub struct Puts {
     /// Drive etcd by gRPC, as its own clients do, instead of its JSON gateway
     #[arg(long, requires = "against")]
     etcd_grpc: bool,
+    /// HTTP/2 connections that the clients of etcd share [default: one for each client]
+    #[arg(long, requires = "etcd_grpc", value_parser = clap::value_parser!(u64).range(1..))]
+    etcd_connections: Option<u64>,
     /// Runs of each system [default: 3 with --against, else 1]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     repeats: Option<u64>,
@@ -127,7 +130,11 @@ impl Puts {
         }
         #[cfg(feature = "etcd-grpc")]
         {
-            report.note("etcd by gRPC, one HTTP/2 connection for each client");
+            let connections = self.etcd_connections.unwrap_or(self.clients);
+            report.note(format!(
+                "etcd by gRPC on {connections} HTTP/2 connections, strata by HTTP/1.1 with JSON on {}",
+                self.clients
+            ));
             Ok((Protocol::EtcdGrpc, "etcd-grpc"))
         }
         #[cfg(not(feature = "etcd-grpc"))]
@@ -170,10 +177,11 @@ impl Puts {
             protocol,
             addrs: servers.iter().map(|server| server.addr).collect(),
             clients: self.clients,
+            connections: self.etcd_connections.unwrap_or(self.clients),
             values: Values::new(self.value_bytes),
             keys: Keys::OfClient(1_000),
         };
-        let mut running = load.start(2);
+        let mut running = load.start(2).await?;
         tokio::time::sleep(WARM_UP).await;
         running.next();
         tokio::time::sleep(Duration::from_secs(self.seconds)).await;
