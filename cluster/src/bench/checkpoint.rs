@@ -265,14 +265,15 @@ impl Outcome {
     }
 }
 
-/// The whole state in a checkpoint. Nothing is lost by the kill, and a power loss is not what is measured.
+/// The whole state in a checkpoint. Not synced: a power loss is not what is measured.
 async fn fill_strata(dir: &Path, state: &State) -> Result<(), BenchError> {
     let mut server = Strata::lone(dir, "never", &[])?;
     server.start()?;
     server.until_writable(server::READY).await?;
     let protocol = Protocol::Strata;
     state.fill(protocol, server.addr, 0, state.keys).await?;
-    server.checkpoint(LIMIT).await
+    server.checkpoint(LIMIT).await?;
+    server.stop().await
 }
 
 /// The whole state in the base of an append-only file.
@@ -283,7 +284,8 @@ async fn fill_redis(dir: &Path, state: &State) -> Result<(), BenchError> {
     server.until_writable(server::READY).await?;
     let protocol = Protocol::Redis;
     state.fill(protocol, server.addr, 0, state.keys).await?;
-    server.rewrite_redis(LIMIT).await
+    server.rewrite_redis(LIMIT).await?;
+    server.stop().await
 }
 
 /// Bytes of the image and the time of the fork.

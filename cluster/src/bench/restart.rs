@@ -173,7 +173,8 @@ impl Restart {
             copy_dir(&early, &dir)?;
             server.start()?;
             server.until_writable(LIMIT).await?;
-            return state.fill(protocol, addr, tail_from, state.keys).await;
+            state.fill(protocol, addr, tail_from, state.keys).await?;
+            return server.stop().await;
         }
         server.start()?;
         server.until_writable(server::READY).await?;
@@ -181,7 +182,7 @@ impl Restart {
         match variant {
             Variant::StrataCheckpoint => {
                 server.checkpoint(LIMIT).await?;
-                server.kill();
+                server.stop().await?;
                 copy_dir(&dir, &scratch.path().join("early"))?;
                 server.start()?;
                 server.until_writable(LIMIT).await?;
@@ -191,10 +192,11 @@ impl Restart {
         }
         state.fill(protocol, addr, tail_from, state.keys).await?;
         match variant {
-            Variant::StrataCheckpoint => server.checkpoint(LIMIT).await,
-            Variant::RedisRdb => server.redis().await?.must(&["SAVE"]).await,
-            _ => Ok(()),
+            Variant::StrataCheckpoint => server.checkpoint(LIMIT).await?,
+            Variant::RedisRdb => server.redis().await?.must(&["SAVE"]).await?,
+            _ => {}
         }
+        server.stop().await
     }
 }
 

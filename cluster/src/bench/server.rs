@@ -72,6 +72,24 @@ impl Server {
         killed
     }
 
+    /// Lets a strata server end in order, so that what it had begun is done (a log cut after a checkpoint, for
+    /// example). A peer is killed: what it acknowledged it has handed to the system.
+    pub async fn stop(&mut self) -> Result<(), BenchError> {
+        if self.protocol == Protocol::Strata
+            && let Some(child) = &mut self.child
+        {
+            drop(child.stdin.take());
+            let what = format!("the end of {}", self.name);
+            until(&what, READY, ASK_EVERY, async || {
+                let ended = child.try_wait().map_err(BenchError::io("wait"))?;
+                Ok(ended.map(|_| ()))
+            })
+            .await?;
+        }
+        self.kill();
+        Ok(())
+    }
+
     /// An error if the process ended by itself.
     pub fn must_run(&mut self) -> Result<(), BenchError> {
         let ended = match &mut self.child {
