@@ -1,6 +1,7 @@
 //! The `strata` command.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use cluster::bench::BenchError;
 use cluster::replica::{Ack, Reads, Trigger};
 use cluster::server::{self, Config, config};
 use cluster::types::ServerId;
@@ -187,7 +188,13 @@ fn main() -> ExitCode {
                 return ExitCode::from(USAGE);
             }
         },
-        Command::Bench(bench) => cluster::bench::run(&bench).map_err(|error| error.to_string()),
+        Command::Bench(bench) => match cluster::bench::run(&bench) {
+            Err(BenchError::Usage(error)) => {
+                eprintln!("strata bench: {error}");
+                return ExitCode::from(USAGE);
+            }
+            outcome => outcome.map_err(|error| error.to_string()),
+        },
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
