@@ -7,7 +7,7 @@
 use super::client::Protocol;
 use super::load::{Keys, Load, Phase};
 use super::report::{Report, Samples};
-use super::scratch::{Scratch, copy_dir};
+use super::scratch::{Scratch, copy_dir, settle};
 use super::server::{self, Server, Strata};
 use super::state::State;
 use super::{BenchError, Common, until};
@@ -30,6 +30,7 @@ const COLUMNS: &[&str] = &[
     "p99 ms during",
     "max ms during",
     "during s",
+    "lost s",
     "MiB written",
     "pause us",
     "refused",
@@ -104,24 +105,31 @@ impl Checkpoint {
             ],
         );
         let systems = self.systems(scratch, &state, &mut report).await?;
+        for system in &systems {
+            settle(&system.base)?;
+        }
         let mut retained = vec![Samples::default(); systems.len()];
+        let mut lost = vec![Samples::default(); systems.len()];
         let mut rates = vec![Samples::default(); systems.len()];
         for run in 1..=self.repeats {
             for (at, system) in systems.iter().enumerate() {
                 let dir = scratch.dir(&format!("{}-{run}", system.name))?;
                 copy_dir(&system.base, &dir)?;
+                settle(&dir)?;
                 let mut server = self.server(system, &dir)?;
                 let outcome = self.measure(&state, &mut server).await?;
                 drop(server);
                 std::fs::remove_dir_all(&dir).map_err(BenchError::io(dir.display().to_string()))?;
                 rates[at].push(outcome.puts_per_s_without());
                 retained[at].push(outcome.retained_percent());
+                lost[at].push(outcome.lost_s());
                 report.run(outcome.row(&system.name, run));
             }
         }
-        for (system, (rates, retained)) in systems.iter().zip(rates.iter().zip(&retained)) {
-            report.result(format!("{} puts/s without", system.name), rates.clone());
-            report.result(format!("{} retained %", system.name), retained.clone());
+        for (at, system) in systems.iter().enumerate() {
+            report.result(format!("{} puts/s without", system.name), rates[at].clone());
+            report.result(format!("{} retained %", system.name), retained[at].clone());
+            report.result(format!("{} lost s", system.name), lost[at].clone());
         }
         for (at, system) in systems.iter().enumerate().skip(1) {
             let what = format!("retained, {} over {}", systems[0].name, system.name);
@@ -246,6 +254,11 @@ impl Outcome {
         100.0 * self.during.puts_per_s() / self.puts_per_s_without()
     }
 
+    /// Undisturbed writing that the checkpoint cost, in seconds: a short halt against a long slowness.
+    fn lost_s(&self) -> f64 {
+        self.during.elapsed.as_secs_f64() * (1.0 - self.retained_percent() / 100.0)
+    }
+
     fn row(&self, name: &str, run: u64) -> Vec<Value> {
         let (before, after) = &self.without;
         vec![
@@ -258,6 +271,7 @@ impl Outcome {
             json!(self.during.quantile_ms(0.99)),
             json!(self.during.max_ms()),
             json!(self.during.elapsed.as_secs_f64()),
+            json!(self.lost_s()),
             json!(self.bytes >> 20),
             json!(self.pause_us),
             json!(before.refused + self.during.refused + after.refused),

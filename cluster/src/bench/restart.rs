@@ -6,7 +6,7 @@
 
 use super::client::Protocol;
 use super::report::{Report, Samples};
-use super::scratch::{Scratch, copy_dir, read_all};
+use super::scratch::{Scratch, copy_dir, read_all, settle};
 use super::server::{self, Server, Strata};
 use super::state::State;
 use super::{BenchError, Common, until};
@@ -115,6 +115,7 @@ impl Restart {
         }
         for &variant in &variants {
             self.fill(variant, scratch, &state).await?;
+            settle(&scratch.path().join(variant.name()))?;
         }
         let mut times = vec![Samples::default(); variants.len()];
         for run in 1..=self.repeats {

@@ -71,6 +71,21 @@ pub fn copy_dir(from: &Path, to: &Path) -> Result<(), BenchError> {
     Ok(())
 }
 
+/// Writes all files of a folder to the disk, so that what is left to write does not slow what is measured next.
+pub fn settle(dir: &Path) -> Result<(), BenchError> {
+    let failed = |path: &Path| BenchError::io(path.display().to_string());
+    for entry in std::fs::read_dir(dir).map_err(failed(dir))? {
+        let path = entry.map_err(failed(dir))?.path();
+        if path.is_dir() {
+            settle(&path)?;
+        } else {
+            let file = std::fs::File::open(&path).map_err(failed(&path))?;
+            file.sync_all().map_err(failed(&path))?;
+        }
+    }
+    Ok(())
+}
+
 /// Bytes of all files in a folder; reading them all brings them into the page cache.
 pub fn read_all(dir: &Path) -> Result<u64, BenchError> {
     let failed = |path: &Path| BenchError::io(path.display().to_string());
