@@ -1,6 +1,7 @@
 //! The `strata` command.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use cluster::bench::BenchError;
 use cluster::checkpoint::Keep;
 use cluster::checkpoint::chain::Mode;
 use cluster::disk::RealDisk;
@@ -38,7 +39,8 @@ enum Command {
     Verify(DataFolder),
     /// Make a data folder with the state of a past index or time
     Restore(Restore),
-    /// Measure committed writes of a cluster on this machine
+    /// Measure on this machine, alone or side by side with other stores
+    #[command(subcommand)]
     Bench(cluster::bench::Bench),
 }
 
@@ -397,7 +399,13 @@ fn main() -> ExitCode {
         Command::Inspect(folder) => inspect(&folder),
         Command::Verify(folder) => verify(&folder),
         Command::Restore(order) => restore(&order),
-        Command::Bench(bench) => cluster::bench::run(&bench),
+        Command::Bench(bench) => match cluster::bench::run(&bench) {
+            Err(BenchError::Usage(error)) => {
+                eprintln!("strata bench: {error}");
+                return ExitCode::from(USAGE);
+            }
+            outcome => outcome.map_err(|error| error.to_string()),
+        },
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
