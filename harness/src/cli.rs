@@ -43,6 +43,9 @@ pub enum Command {
     Heal(Heal),
     /// Measure what the harness itself costs
     Bench(Bench),
+    /// Play strata's replicas on simulated disks, network and clocks, seed after seed
+    #[command(after_long_help = exit::HELP)]
+    Sim(Sim),
 }
 
 #[derive(Debug, Args)]
@@ -249,6 +252,45 @@ pub struct Bench {
     /// Number of clients
     #[arg(long, default_value_t = 32)]
     pub clients: usize,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
+pub struct Sim {
+    /// Number of seeds
+    #[arg(long, default_value_t = 1_000)]
+    pub seeds: u64,
+    /// The first of them
+    #[arg(long, default_value_t = 0)]
+    pub from: u64,
+    /// Play this seed only and tell all of it
+    #[arg(long, conflicts_with_all = ["seeds", "from"])]
+    pub seed: Option<u64>,
+    /// Stop after this time, for example 5m
+    #[arg(long)]
+    pub time: Option<Span>,
+    /// Stop at the first violation
+    #[arg(long)]
+    pub stop: bool,
+    /// Threads; one per core unless given
+    #[arg(long)]
+    pub threads: Option<usize>,
+    /// Plant this bug and count the seeds until it is found (needs a build with `--features bugs`)
+    #[arg(long, value_name = "NAME", conflicts_with = "seed")]
+    pub bug: Option<String>,
+    /// Plant every bug of the catalogue in turn and print the table
+    #[arg(long, conflicts_with_all = ["seed", "bug"])]
+    pub bugs: bool,
+    /// Rows of seeds per bug, each from another place on
+    #[arg(long, default_value_t = 3)]
+    pub trials: u64,
+    /// Seeds per row within which a bug must be found
+    #[arg(long, default_value_t = 2_000)]
+    pub limit: u64,
+    /// List the planted bugs with their sources
+    #[arg(long)]
+    pub list_bugs: bool,
     #[command(flatten)]
     pub output: Output,
 }

@@ -1,6 +1,8 @@
 //! `strata bench`: what strata costs and saves, measured beside the stores that one would otherwise take.
 //!
-//! One subcommand, one file: [`puts`], [`checkpoint`], [`restart`], [`failover`]. What they share:
+//! One subcommand, one file: [`puts`], [`checkpoint`], [`restart`], [`failover`] with processes;
+//! [`capture`], [`increment`], [`restore`], [`replay`], [`install`] and [`memory`] with the [`engine`] in this one. What
+//! they share:
 //! [`server`] starts servers of strata and of its peers as processes that end with this one; [`client`] speaks to
 //! them ([`http`], [`resp`], `grpc`); [`load`] drives them in a closed loop; [`state`] says what they hold;
 //! [`report`] prints what came out, with everything that one must know to believe it.
@@ -9,17 +11,24 @@
 //! and the spread of the ratios are the result. A new subcommand is a file with an `Args` struct and a `run` that
 //! returns a [`report::Report`], and a line in [`Bench`] and in [`run`].
 
+mod capture;
 mod checkpoint;
 mod client;
+mod engine;
 mod failover;
 #[cfg(feature = "etcd-grpc")]
 mod grpc;
 mod http;
+mod increment;
+mod install;
 mod load;
+mod memory;
 mod puts;
+mod replay;
 mod report;
 mod resp;
 mod restart;
+mod restore;
 mod scratch;
 mod server;
 mod state;
@@ -39,6 +48,18 @@ pub enum Bench {
     Restart(restart::Restart),
     /// From the kill of the leader to the next acknowledged write, against etcd
     Failover(failover::Failover),
+    /// How long a capture stops the machine, by size of the state
+    Capture(capture::Capture),
+    /// Bytes of an increment against the pages that changed
+    Increment(increment::Increment),
+    /// How fast a checkpoint becomes a state again
+    Restore(restore::Restore),
+    /// How fast the log is read and applied at a start
+    Replay(replay::Replay),
+    /// What InstallSnapshot sends, against a full image, and again after a break
+    Install(install::Install),
+    /// Resident bytes per byte of data, at rest and while a checkpoint is held
+    Memory(memory::Memory),
 }
 
 /// What every subcommand takes.
@@ -91,6 +112,12 @@ pub fn run(bench: &Bench) -> Result<(), BenchError> {
         Bench::Checkpoint(checkpoint) => &checkpoint.common,
         Bench::Restart(restart) => &restart.common,
         Bench::Failover(failover) => &failover.common,
+        Bench::Capture(capture) => &capture.common,
+        Bench::Increment(increment) => &increment.common,
+        Bench::Restore(restore) => &restore.common,
+        Bench::Replay(replay) => &replay.common,
+        Bench::Install(install) => &install.common,
+        Bench::Memory(memory) => &memory.common,
     };
     let runtime = tokio::runtime::Runtime::new().map_err(BenchError::io("runtime"))?;
     let scratch = Scratch::new(common.dir.as_deref())?;
@@ -102,6 +129,12 @@ pub fn run(bench: &Bench) -> Result<(), BenchError> {
             Bench::Checkpoint(checkpoint) => checkpoint.run(&scratch).await,
             Bench::Restart(restart) => restart.run(&scratch).await,
             Bench::Failover(failover) => failover.run(&scratch).await,
+            Bench::Capture(capture) => capture.run(&scratch).await,
+            Bench::Increment(increment) => increment.run(&scratch).await,
+            Bench::Restore(restore) => restore.run(&scratch).await,
+            Bench::Replay(replay) => replay.run(&scratch).await,
+            Bench::Install(install) => install.run(&scratch).await,
+            Bench::Memory(memory) => memory.run(&scratch).await,
         }
     })?;
     if common.json {

@@ -8,6 +8,7 @@ mod doctor;
 mod heal;
 mod list;
 mod report;
+mod sim;
 mod test;
 
 use crate::cli::{Cli, Command};
@@ -28,6 +29,7 @@ pub fn run(cli: Cli) -> Result<u8> {
         Command::Cluster(args) => cluster::run(&args),
         Command::Heal(args) => heal::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Sim(args) => sim::run(&args),
     }
 }
 
