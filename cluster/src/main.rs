@@ -14,6 +14,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+/// Pages are many, are allocated by one thread and freed by another, and a restart allocates all of them at once on
+/// several threads: the system's allocator makes those wait for each other.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Bad usage, as in `shakedown`.
 const USAGE: u8 = 254;
 const FAILED: u8 = 1;
@@ -83,6 +88,9 @@ struct Serve {
     /// stopping until it is written (for comparison)
     #[arg(long, value_enum, default_value = "cow")]
     capture: CaptureArg,
+    /// Bytes per second that a checkpoint is written at, so that it holds up nobody
+    #[arg(long, value_parser = config::size, default_value = "64MiB")]
+    checkpoint_rate: u64,
     /// Restore points kept: the last so many
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000))]
     keep_checkpoints: u64,
@@ -330,6 +338,7 @@ impl Serve {
                 hourly: self.keep_hourly as usize,
                 daily: self.keep_daily as usize,
             },
+            checkpoint_rate: self.checkpoint_rate,
             retention: self.log_retention,
             archive: self.log_archive == ArchiveArg::Archive,
             backlog_bytes: self.log_limit,

@@ -53,7 +53,7 @@ pub struct Checkpoint {
     #[arg(long, default_value = "always")]
     sync: String,
     /// Capture strategies to compare: `cow`, `dirty-flush`, `stop`, or `default` for the server's own
-    #[arg(long, value_delimiter = ',', default_value = "default")]
+    #[arg(long, value_delimiter = ',', default_value = "cow,dirty-flush,stop")]
     capture: Vec<String>,
     /// Measure this store too, turn by turn
     #[arg(long, value_enum)]

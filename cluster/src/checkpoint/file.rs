@@ -19,11 +19,16 @@ use crate::types::{Index, SnapshotMeta};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 const MAGIC: &[u8; 8] = b"STRATCKP";
 const VERSION: u32 = 2;
 /// A block is written when it has grown to this.
-const BLOCK_BYTES: usize = 128 << 10;
+const BLOCK_BYTES: usize = 64 << 10;
+/// A file that takes its time is synced after so many bytes.
+const SYNC_EVERY: u64 = 2 << 20;
+/// Shorter rests are not worth waking up for.
+const LEAST_REST: Duration = Duration::from_millis(2);
 /// A longer block, header or index is not believed.
 const MAX_BLOCK: usize = 1 << 30;
 const FOOTER: usize = 36;
@@ -42,12 +47,14 @@ pub struct FileHeader {
     pub root: Root,
 }
 
-/// Writes a file and syncs it; returns its length. Refuses pages that can't be what the header says.
+/// Writes a file and syncs it; returns its length. Refuses pages that can't be what the header says. With a pace of so
+/// many bytes per second it takes its time, and syncs as it goes: a burst would hold up the log's syncs.
 pub fn write(
     disk: &dyn Disk,
     name: &str,
     header: &FileHeader,
     pages: &[Page],
+    pace: Option<u64>,
 ) -> Result<u64, CheckpointError> {
     let failed = |source| io_error(name, source);
     check(name, header, pages)?;
@@ -60,6 +67,8 @@ pub fn write(
     put_u32(&mut head, crc);
     let mut file = disk.create(name).map_err(failed)?;
     file.write_at(0, &head).map_err(failed)?;
+    let began = Instant::now();
+    let mut synced = 0;
     let (mut at, mut blocks, mut index) = (head.len() as u64, 0u64, Vec::new());
     let mut rest = pages;
     while !rest.is_empty() {
@@ -80,6 +89,17 @@ pub fn write(
         at += block.len() as u64;
         blocks += 1;
         rest = &rest[taken..];
+        if let Some(rate) = pace {
+            if at - synced >= SYNC_EVERY {
+                file.sync().map_err(failed)?;
+                synced = at;
+            }
+            let due = Duration::from_secs_f64(at as f64 / rate.max(1) as f64);
+            let early = due.saturating_sub(began.elapsed());
+            if early >= LEAST_REST {
+                std::thread::sleep(early);
+            }
+        }
     }
     let mut footer = at.to_le_bytes().to_vec();
     put_u32(&mut footer, index.len() as u32);

@@ -97,6 +97,8 @@ impl Captured {
 pub struct Policy {
     pub mode: Mode,
     pub keep: Keep,
+    /// Bytes per second that a checkpoint may be written at, so that it holds up nobody; `None`: no limit.
+    pub bytes_per_s: Option<u64>,
 }
 
 /// The checkpoints of one data folder.
@@ -170,12 +172,24 @@ impl Checkpoints {
         plan: Plan,
         time_ms: u64,
     ) -> Result<Option<FileRef>> {
+        self.write_at(meta, captured, plan, time_ms, self.policy.bytes_per_s)
+    }
+
+    /// The same, at a pace of its own.
+    pub fn write_at(
+        &mut self,
+        meta: &SnapshotMeta,
+        captured: &Captured,
+        plan: Plan,
+        time_ms: u64,
+        pace: Option<u64>,
+    ) -> Result<Option<FileRef>> {
         if self.newest().index >= meta.index {
             return Ok(None);
         }
         self.staging = None;
         let pages = captured.pages(plan.base);
-        let file = self.put(meta, captured.root, plan, &pages, time_ms)?;
+        let file = self.put(meta, captured.root, plan, &pages, time_ms, pace)?;
         self.commit(file.clone(), 0)?;
         Ok(Some(file))
     }
@@ -235,7 +249,7 @@ impl Checkpoints {
                 )
             };
             let pages = pages.changed_since(plan.base, plan.base == 0);
-            let file = self.put(meta, root, plan, &pages, time_ms)?;
+            let file = self.put(meta, root, plan, &pages, time_ms, None)?;
             self.commit(file, 1)?;
         }
         Machine::from_pages(pages, meta.index).map_err(|source| CheckpointError::Image {
@@ -252,6 +266,7 @@ impl Checkpoints {
         plan: Plan,
         pages: &[Page],
         time_ms: u64,
+        pace: Option<u64>,
     ) -> Result<FileRef> {
         let known = plan.base == 0 || !self.manifest.chain_to(plan.base).is_empty();
         let name = name(plan, meta.index, root);
@@ -271,7 +286,7 @@ impl Checkpoints {
             target: meta.clone(),
             root,
         };
-        let bytes = file::write(self.disk.as_ref(), &name, &header, pages)?;
+        let bytes = file::write(self.disk.as_ref(), &name, &header, pages, pace)?;
         self.disk
             .sync_folder(FOLDER)
             .map_err(|source| io_error(FOLDER, source))?;

@@ -17,7 +17,10 @@ pub(super) struct VoteRequest {
 impl Raft {
     pub(super) fn tick_election(&mut self) -> Result<(), Impossible> {
         self.ticks_since_election += 1;
-        if self.ticks_since_election < self.timeout || self.receiving.installing.is_some() {
+        // Who decides alone need not wait for others to fall silent.
+        let alone = self.members().has_quorum(|id| id == self.config.id);
+        let waits = self.ticks_since_election < self.timeout && !alone;
+        if waits || self.receiving.installing.is_some() {
             return Ok(());
         }
         if !self.configs.may_stand(self.config.id, self.log.commit) {

@@ -387,9 +387,10 @@ impl Raft {
                     follower_probe(self, from);
                     return Ok(());
                 }
+                // One that came twice; an answer to an offer that was made again comes after some idleness.
                 let repeated = transfer.wanted
-                    && (transfer.base, &transfer.reached) == (base, &reached)
-                    && transfer.went_back;
+                    && transfer.idle < OFFER_AGAIN
+                    && (transfer.base, &transfer.reached) == (base, &reached);
                 if !repeated {
                     resent = transfer.inflight_bytes();
                     transfer.inflight.clear();
@@ -398,7 +399,7 @@ impl Raft {
                     transfer.have = have;
                     transfer.next = Some(reached.clone());
                     transfer.reached = reached;
-                    transfer.went_back = true;
+                    transfer.went_back = resent > 0;
                     transfer.idle = 0;
                 }
             }

@@ -28,6 +28,8 @@ pub struct Config {
     pub mode: Mode,
     pub capture: CaptureBy,
     pub keep: Keep,
+    /// Bytes per second.
+    pub checkpoint_rate: u64,
     pub retention: Retention,
     pub archive: bool,
     pub backlog_bytes: u64,
@@ -148,6 +150,7 @@ impl Config {
         Policy {
             mode: self.mode,
             keep: self.keep,
+            bytes_per_s: Some(self.checkpoint_rate),
         }
     }
 }

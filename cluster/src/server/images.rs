@@ -125,7 +125,11 @@ fn write(
                 done,
             } => {
                 let began = Instant::now();
-                let file = checkpoints.write(&meta, &captured, plan, now_ms())?;
+                let file = match done {
+                    None => checkpoints.write(&meta, &captured, plan, now_ms())?,
+                    // Somebody stands still until it is written.
+                    Some(_) => checkpoints.write_at(&meta, &captured, plan, now_ms(), None)?,
+                };
                 drop(done);
                 Input::CheckpointWritten {
                     meta,

@@ -72,6 +72,13 @@ const SETTINGS: &[Setting] = &[
         help: "how a checkpoint gets hold of the state: copy-on-write, writing out the changed pages in the background, or stopping the server (for comparison)",
     },
     Setting {
+        key: "checkpoint.rate",
+        flag: "--checkpoint-rate",
+        default: "",
+        form: Form::Size,
+        help: "bytes per second that a checkpoint is written at",
+    },
+    Setting {
         key: "checkpoint.keep",
         flag: "--keep-checkpoints",
         default: "",
