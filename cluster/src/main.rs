@@ -89,7 +89,7 @@ struct Serve {
     #[arg(long, value_enum, default_value = "cow")]
     capture: CaptureArg,
     /// Bytes per second that a checkpoint is written at, so that it holds up nobody
-    #[arg(long, value_parser = config::size, default_value = "64MiB")]
+    #[arg(long, value_parser = config::size, default_value = "16MiB")]
     checkpoint_rate: u64,
     /// Restore points kept: the last so many
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000))]

@@ -26,7 +26,7 @@ const VERSION: u32 = 2;
 /// A block is written when it has grown to this.
 const BLOCK_BYTES: usize = 64 << 10;
 /// A file that takes its time is synced after so many bytes.
-const SYNC_EVERY: u64 = 2 << 20;
+const SYNC_EVERY: u64 = 16 << 20;
 /// Shorter rests are not worth waking up for.
 const LEAST_REST: Duration = Duration::from_millis(2);
 /// A longer block, header or index is not believed.

@@ -113,12 +113,7 @@ impl Raft {
                 result,
             },
         );
-        let certain = if planted(Bug::CommitBeyondMatched) {
-            commit
-        } else {
-            commit.min(matched)
-        };
-        self.commit_to(certain);
+        self.commit_to(commit.min(matched));
         Ok(())
     }
 

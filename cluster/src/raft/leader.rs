@@ -1,7 +1,6 @@
 //! Replication and commit (Raft, sections 5.3 and 5.4.2), batched and pipelined.
 
 use super::{AppendResult, Flow, Impossible, Message, Raft, Role};
-use crate::bugs::{Bug, planted};
 use crate::types::{Entry, EntryKind, Index, ServerId};
 use std::sync::Arc;
 
@@ -232,28 +231,8 @@ impl Raft {
         Ok(())
     }
 
-    /// What a majority has that counts learners like voters: only for a planted bug.
-    fn agreed_with_learners(&self) -> Option<Index> {
-        let members = self.members();
-        if members.learners.is_empty() {
-            return None;
-        }
-        let mut everyone = members.clone();
-        everyone.voters.extend(&members.learners);
-        Some(everyone.agreed(|id| match self.progress.get(&id) {
-            Some(follower) => follower.matched,
-            None => self.log.stable,
-        }))
-    }
-
     /// Commits what a majority has, if it is of this term (Raft, figure 8).
     pub(super) fn advance_commit(&mut self) -> Result<(), Impossible> {
-        if planted(Bug::LearnerCounts)
-            && let Some(index) = self.agreed_with_learners()
-            && self.log.term(index) == Some(self.term)
-        {
-            self.commit_to(index);
-        }
         let index = self.members().agreed(|id| {
             if id == self.config.id {
                 return self.log.stable;
@@ -262,9 +241,7 @@ impl Raft {
                 .get(&id)
                 .map_or(0, |follower| follower.matched)
         });
-        if index > self.log.commit
-            && (self.log.term(index) == Some(self.term) || planted(Bug::EarlierTermCommitted))
-        {
+        if index > self.log.commit && self.log.term(index) == Some(self.term) {
             self.commit_to(index);
             self.admit_waiting_reads();
             // Those who were removed, too: so they learn of it.

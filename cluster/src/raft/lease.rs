@@ -11,7 +11,6 @@
 //! leader's consent; such a leader has no lease for the rest of its term.
 
 use super::{Raft, Role};
-use crate::bugs::{Bug, planted};
 use std::collections::VecDeque;
 
 /// When each round of heartbeats left.
@@ -62,8 +61,6 @@ impl Raft {
                     .get(&id)
                     .and_then(|follower| self.lease.sent_ms(follower.round))
                     .is_some_and(|sent_ms| self.now_ms < sent_ms + lasts_ms)
-                || (planted(Bug::LeaseNeverEnds)
-                    && self.log.term(self.log.commit) == Some(self.term))
         })
     }
 

@@ -2,7 +2,6 @@
 //! committed and handed out.
 
 use super::Impossible;
-use crate::bugs::{Bug, planted};
 use crate::types::{Entry, Index, Term};
 use std::collections::VecDeque;
 
@@ -147,8 +146,7 @@ impl Log {
     /// Starts anew after an installed image. A suffix that continues the image is kept (Raft, figure 13,
     /// step 6), everything else goes.
     pub fn restore(&mut self, index: Index, term: Term) {
-        let same = self.term(index) == Some(term) || planted(Bug::ConflictingSuffixKept);
-        if same && self.last() >= index && !planted(Bug::SuffixDroppedByImage) {
+        if self.term(index) == Some(term) {
             self.commit = self.commit.max(index);
             self.applied = self.applied.max(index);
             // What is left of the image's index may not have been durable; the image makes it so.

@@ -4,7 +4,6 @@
 //! voters *and* one of the new. All of it is arithmetic on sets; [`super::change`] decides when they change.
 
 use super::Impossible;
-use crate::bugs::{Bug, planted};
 use crate::types::{Entry, Index, Membership, ServerId};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -48,8 +47,7 @@ impl Membership {
 
     /// The sets of which a majority is needed each. Without voters nothing is ever decided.
     fn sets(&self) -> impl Iterator<Item = &BTreeSet<ServerId>> {
-        let outgoing =
-            Some(&self.outgoing).filter(|set| !set.is_empty() && !planted(Bug::NewMajorityOnly));
+        let outgoing = Some(&self.outgoing).filter(|set| !set.is_empty());
         std::iter::once(&self.voters).chain(outgoing)
     }
 

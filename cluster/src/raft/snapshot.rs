@@ -165,8 +165,7 @@ impl Raft {
         let Some(follower) = self.progress.get_mut(&to) else {
             return;
         };
-        let purged = planted(Bug::PurgedLeaderSendsNothing) && self.log.first() > self.log.last();
-        if self.log.applied == 0 || !follower.active || purged {
+        if self.log.applied == 0 || !follower.active {
             // Nothing to send, or nobody there: the next answer from it tries again.
             follower.flow = Flow::Probe { waiting: true };
             return;
@@ -461,7 +460,7 @@ impl Raft {
         meta: SnapshotMeta,
         delta: bool,
     ) {
-        if meta.index <= self.log.commit && !planted(Bug::StaleImageInstalled) {
+        if meta.index <= self.log.commit {
             self.promise_have(from, transfer);
             return;
         }
@@ -544,7 +543,7 @@ impl Raft {
             Some(key) => receiving.reach(key, target),
             None => {
                 if let Some(root) = receiving.whole
-                    && (meta.index > self.log.commit || planted(Bug::StaleImageInstalled))
+                    && meta.index > self.log.commit
                 {
                     receiving.installing = Some((meta, root));
                 }
@@ -578,7 +577,7 @@ impl Raft {
             .as_ref()
             .map_or(0, |(_, number, ..)| *number);
         self.receiving = Receiving::default();
-        if meta.index > self.log.commit || planted(Bug::StaleImageInstalled) {
+        if meta.index > self.log.commit {
             self.unsaved.retain(|entry| entry.index > meta.index);
             let keeps = self.log.term(meta.index) == Some(meta.term);
             self.log.restore(meta.index, meta.term);

@@ -97,7 +97,7 @@ impl Hunt {
     /// Median seeds and seconds of the trials that found it, counted with the others as later than all.
     pub fn median(&self) -> Option<(u64, f64)> {
         let mut trials: Vec<_> = self.trials.iter().flatten().copied().collect();
-        trials.sort_by(|a, b| a.0.cmp(&b.0));
+        trials.sort_by_key(|(seeds, _)| *seeds);
         trials.get(self.trials.len() / 2).copied()
     }
 }
