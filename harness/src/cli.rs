@@ -70,6 +70,9 @@ pub struct Test {
     /// Workloads, separated by commas
     #[arg(long, value_delimiter = ',')]
     pub workload: Option<Vec<String>>,
+    /// Bytes written before the run under keys that no workload uses, for example 64MiB; 0B: none
+    #[arg(long)]
+    pub prefill: Option<Size>,
     /// Kinds of fault, separated by commas; `none` breaks nothing
     #[arg(long, value_delimiter = ',')]
     pub nemesis: Option<Vec<String>>,
@@ -309,6 +312,7 @@ impl Test {
             nodes,
             time,
             rate,
+            prefill,
             clients,
             deadline,
             quiet_period,
@@ -320,6 +324,7 @@ impl Test {
         override_with(&mut spec.nodes, nodes);
         override_with(&mut spec.time, time);
         override_with(&mut spec.rate, rate);
+        override_with(&mut spec.prefill, prefill);
         override_with(&mut spec.clients, clients);
         override_with(&mut spec.deadline, deadline);
         override_with(&mut spec.quiet, quiet_period);

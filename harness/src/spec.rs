@@ -23,6 +23,8 @@ pub struct Spec {
     pub env: String,
     pub nodes: usize,
     pub workloads: Vec<String>,
+    /// Bytes that are written before the run, under keys that no workload uses.
+    pub prefill: Size,
     /// Kinds of fault; empty: nothing is broken.
     pub nemesis: Vec<String>,
     /// Length of the main phase.
@@ -70,6 +72,7 @@ impl Default for Spec {
             env: "auto".into(),
             nodes: 5,
             workloads: vec!["register".into(), "ledger".into()],
+            prefill: Size(1 << 20),
             nemesis: ["kill", "pause", "partition", "lag"]
                 .map(String::from)
                 .to_vec(),
@@ -147,6 +150,7 @@ impl Spec {
                 10_000,
             ),
             ("quiet", self.quiet.0.as_secs(), 0, 600),
+            ("prefill", self.prefill.0 >> 20, 0, 16_384),
         ];
         for (field, value, low, high) in bounds {
             if !(low..=high).contains(&value) {

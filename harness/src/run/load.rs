@@ -1,7 +1,7 @@
 //! The main phase and what follows it: clients, probes, status polls and the nemesis together; then healing, quiet,
 //! and the final reads.
 
-use super::{observe, prepare::Prepared};
+use super::{observe, prefill, prepare::Prepared};
 use crate::exit::{Failure, Result};
 use crate::interpreter::{Clock, Interpreter, NemesisNote, Recorder};
 use crate::interrupt::Interrupt;
@@ -34,6 +34,10 @@ pub async fn run(
     interrupt: &Interrupt,
 ) -> Result<Vec<String>> {
     let spec = &prepared.spec;
+    if spec.prefill.0 > 0 {
+        progress.phase("prefill", &spec.prefill.to_string());
+        prefill::run(prepared, spec.prefill.0).await?;
+    }
     let clock = Clock::start();
     let (notes, nemesis_notes) = mpsc::unbounded_channel();
     let mut interpreter = interpreter(prepared, clock, nemesis_notes).await?;

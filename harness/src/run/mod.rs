@@ -7,6 +7,7 @@ pub mod judge;
 mod load;
 pub mod machine;
 mod observe;
+pub mod prefill;
 pub mod prepare;
 pub mod stored;
 pub mod workload;
