@@ -196,6 +196,36 @@ async fn metrics(State(door): State<Door>) -> String {
             status.checkpoint.last_duration_ms,
         ),
         (
+            "strata_checkpoint_chain_files",
+            "files to restart from",
+            status.checkpoint.chain.len() as f64,
+        ),
+        (
+            "strata_checkpoint_chain_bytes",
+            "their bytes",
+            status.checkpoint.chain_bytes as f64,
+        ),
+        (
+            "strata_checkpoint_longest_pause_us",
+            "longest stop of the machine by a capture, in microseconds",
+            status.checkpoint.longest_pause_us,
+        ),
+        (
+            "strata_bytes",
+            "bytes of keys and values",
+            status.bytes as f64,
+        ),
+        (
+            "strata_voters",
+            "members that vote",
+            status.members.voters.len() as f64,
+        ),
+        (
+            "strata_learners",
+            "members that do not vote",
+            status.members.learners.len() as f64,
+        ),
+        (
             "strata_requests_waiting",
             "requests under way",
             door.waiting.load(Ordering::Relaxed) as f64,
@@ -216,6 +246,36 @@ async fn metrics(State(door): State<Door>) -> String {
             "strata_snapshots_installed_total",
             "images installed from leaders",
             status.install.installed as f64,
+        ),
+        (
+            "strata_checkpoint_written_bytes_total",
+            "bytes of checkpoints written",
+            status.checkpoint.bytes_written as f64,
+        ),
+        (
+            "strata_checkpoint_changed_bytes_total",
+            "bytes of pages that had changed between checkpoints",
+            status.checkpoint.bytes_changed as f64,
+        ),
+        (
+            "strata_checkpoints_deferred_total",
+            "checkpoints put off because too little had changed",
+            status.checkpoint.deferred as f64,
+        ),
+        (
+            "strata_snapshots_installed_delta_total",
+            "images installed that brought only what had changed",
+            status.install.installed_delta as f64,
+        ),
+        (
+            "strata_snapshot_sent_bytes_total",
+            "image bytes sent",
+            status.install.bytes_sent as f64,
+        ),
+        (
+            "strata_snapshot_resent_bytes_total",
+            "image bytes sent again after a break",
+            status.install.bytes_resent as f64,
         ),
         (
             "strata_snapshots_sent_total",

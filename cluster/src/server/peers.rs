@@ -50,6 +50,8 @@ pub struct Peers {
 struct Link {
     addr: String,
     queue: mpsc::Sender<Message>,
+    /// Pieces of images have a connection of their own: heartbeats must not wait behind megabytes.
+    bulk: mpsc::Sender<Message>,
 }
 
 impl Peers {
@@ -58,8 +60,12 @@ impl Peers {
             self.dial(to);
         }
         if let Some(link) = self.links.get(&to) {
+            let queue = match message {
+                Message::Chunk { .. } => &link.bulk,
+                _ => &link.queue,
+            };
             // Full: the peer is away or slow, and will be told again.
-            let _ = link.queue.try_send(message);
+            let _ = queue.try_send(message);
         }
     }
 
@@ -94,15 +100,18 @@ impl Peers {
         let Some(addr) = self.address(to).filter(|_| to != self.id) else {
             return;
         };
-        let (sender, queue) = mpsc::channel(QUEUE);
-        let hello = Hello {
-            from: self.id,
-            to,
-            address: self.own_address.clone(),
+        let connection = || {
+            let (sender, queue) = mpsc::channel(QUEUE);
+            let hello = Hello {
+                from: self.id,
+                to,
+                address: self.own_address.clone(),
+            };
+            self.runtime.spawn(dial(hello, addr.clone(), queue));
+            sender
         };
-        self.runtime.spawn(dial(hello, addr.clone(), queue));
-        let queue = sender;
-        self.links.insert(to, Link { addr, queue });
+        let (queue, bulk) = (connection(), connection());
+        self.links.insert(to, Link { addr, queue, bulk });
     }
 }
 
