@@ -23,5 +23,7 @@ pub mod stats;
 mod verdict;
 
 pub use check::{MODELS, UnknownModel, check_all, checkers_for};
-pub use history::{Event, History, Key, Op, Outcome, Phase, ProcessId, Reason, Ret, Value};
+pub use history::{
+    Event, History, Key, Mop, Op, Outcome, Phase, ProcessId, Reason, Ret, Seen, Value,
+};
 pub use verdict::{Budget, Checker, Validity, Verdict};

@@ -15,7 +15,7 @@ pub trait Model: Clone + Eq + Hash + Debug + Send + Sync {
     /// The independent object that an operation concerns. Objects are judged one by one, which is exact
     /// (linearizability is local: Herlihy and Wing 1990, theorem 1). `None`: all is one object.
     fn partition(op: &Op) -> Option<Key> {
-        Some(op.key().clone())
+        op.key().cloned()
     }
 
     /// For models whose state is one value that operations compare and replace: what `op` does to it.

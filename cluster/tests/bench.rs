@@ -83,7 +83,7 @@ fn a_checkpoint_is_measured_between_two_undisturbed_spans() {
         &[]
     };
     let document = bench(&[&args[..], peer].concat()).unwrap();
-    assert!(median(&document, "strata puts/s without") > 0.0);
+    assert!(median(&document, "strata-cow puts/s without") > 0.0);
     assert!(document["runs"][0]["MiB written"].as_u64().unwrap() >= 2);
 }
 

@@ -60,6 +60,7 @@ impl Store {
                 self.registers.insert(key.clone(), to.clone());
                 Ret::Done
             }
+            other => return Outcome::Fail(Reason::new(format!("unsupported: {}", other.name()))),
         })
     }
 }
@@ -81,8 +82,15 @@ impl System for Null {
         NAME
     }
 
-    fn supports(&self, _op: &Op) -> bool {
-        true
+    fn supports(&self, op: &Op) -> bool {
+        matches!(
+            op,
+            Op::Read { .. }
+                | Op::Write { .. }
+                | Op::Cas { .. }
+                | Op::Append { .. }
+                | Op::List { .. }
+        )
     }
 
     fn settings(&self) -> Vec<SettingDoc> {

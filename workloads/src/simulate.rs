@@ -91,6 +91,7 @@ impl Store {
                 Ok(Ret::Done)
             }
             Op::List { key } => Ok(Ret::List(self.lists.get(key).cloned().unwrap_or_default())),
+            other => Err(Reason::new(format!("unsupported: {}", other.name()))),
         }
     }
 }

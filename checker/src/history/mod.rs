@@ -48,19 +48,74 @@ pub enum Op {
     Cas { key: Key, from: Value, to: Value },
     /// Append a number to a list. `f` = `append`.
     Append { key: Key, value: i64 },
-    /// Read a whole list. `f` = `list`.
+    /// Read a whole list, set or log. `f` = `list`.
     List { key: Key },
+    /// Make a register hold nothing. `f` = `delete`.
+    Delete { key: Key },
+    /// Lengthen a register's text; one that holds nothing counts as empty. `f` = `concat`.
+    Concat { key: Key, suffix: Arc<str> },
+    /// Put an element into a set, or add an amount to a counter. `f` = `add`.
+    Add { key: Key, value: i64 },
+    /// Take an element out of a set. `f` = `remove`.
+    Remove { key: Key, value: i64 },
+    /// Put a value at a queue's end. `f` = `enqueue`.
+    Enqueue { key: Key, value: Value },
+    /// Take the value at a queue's head; nil: the queue was empty. `f` = `dequeue`.
+    Dequeue { key: Key },
+    /// Put a value on top of a stack. `f` = `push`.
+    Push { key: Key, value: Value },
+    /// Take the value on top of a stack; nil: the stack was empty. `f` = `pop`.
+    Pop { key: Key },
+    /// Take a lock, or one permit of a semaphore. `owner` is nil where clients are not told apart. Gives a
+    /// fencing token where the system has them. `f` = `acquire`.
+    Acquire { key: Key, owner: Value },
+    /// Give back a lock or a permit. `f` = `release`.
+    Release { key: Key, owner: Value },
+    /// Ask for an id that nobody else gets. `f` = `generate`.
+    Generate { key: Key },
+    /// Move an amount from one account to another. `f` = `transfer`.
+    Transfer { from: Key, to: Key, amount: i64 },
+    /// Read several registers at one moment. `f` = `read-all`.
+    ReadAll { keys: Arc<[Key]> },
+    /// Several reads and writes at one moment. `f` = `txn`.
+    Txn { ops: Arc<[Mop]> },
+}
+
+/// One step of a transaction (Elle's micro-operation).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Mop {
+    /// Read a register or a list. In a file: `["r", key, null]`, completed by what was read.
+    Read { key: Key },
+    /// Set a register. In a file: `["w", key, value]`.
+    Write { key: Key, value: Value },
+    /// Append a number to a list. In a file: `["append", key, number]`.
+    Append { key: Key, value: i64 },
 }
 
 /// What an operation that happened gave back.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Ret {
-    /// A write, cas or append took effect. (A cas that found another value is a `Fail`.)
+    /// It took effect. (A cas that found another value is a `Fail`.)
     Done,
-    /// A read saw this.
+    /// What a read, dequeue or pop saw, a new id, or the fencing token of an acquired lock.
     Value(Value),
-    /// A list read saw these, oldest first.
+    /// What a list read saw: oldest first where there is an order.
     List(Vec<i64>),
+    /// What the registers of a read of several held.
+    Map(Arc<[(Key, Value)]>),
+    /// What each step of a transaction saw, in the order of its steps.
+    Txn(Arc<[Seen]>),
+}
+
+/// What one step of a transaction gave back.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Seen {
+    /// It wrote.
+    Done,
+    /// A register held this; nil also stands for an absent list.
+    Value(Value),
+    /// A list held these, oldest first.
+    List(Arc<[i64]>),
 }
 
 /// How an operation ended. A client returns one of these for every call: nothing is left unclassified.
@@ -144,22 +199,79 @@ impl Op {
             Op::Cas { .. } => "cas",
             Op::Append { .. } => "append",
             Op::List { .. } => "list",
+            Op::Delete { .. } => "delete",
+            Op::Concat { .. } => "concat",
+            Op::Add { .. } => "add",
+            Op::Remove { .. } => "remove",
+            Op::Enqueue { .. } => "enqueue",
+            Op::Dequeue { .. } => "dequeue",
+            Op::Push { .. } => "push",
+            Op::Pop { .. } => "pop",
+            Op::Acquire { .. } => "acquire",
+            Op::Release { .. } => "release",
+            Op::Generate { .. } => "generate",
+            Op::Transfer { .. } => "transfer",
+            Op::ReadAll { .. } => "read-all",
+            Op::Txn { .. } => "txn",
         }
     }
 
-    pub fn key(&self) -> &Key {
+    /// The one object that the operation concerns; `None` for operations on several.
+    pub fn key(&self) -> Option<&Key> {
         match self {
             Op::Read { key }
             | Op::Write { key, .. }
             | Op::Cas { key, .. }
             | Op::Append { key, .. }
-            | Op::List { key } => key,
+            | Op::List { key }
+            | Op::Delete { key }
+            | Op::Concat { key, .. }
+            | Op::Add { key, .. }
+            | Op::Remove { key, .. }
+            | Op::Enqueue { key, .. }
+            | Op::Dequeue { key }
+            | Op::Push { key, .. }
+            | Op::Pop { key }
+            | Op::Acquire { key, .. }
+            | Op::Release { key, .. }
+            | Op::Generate { key } => Some(key),
+            Op::Transfer { .. } | Op::ReadAll { .. } | Op::Txn { .. } => None,
         }
     }
 
     /// Whether the operation can change nothing, so that an unknown outcome leaves no trace.
     pub fn is_read_only(&self) -> bool {
-        matches!(self, Op::Read { .. } | Op::List { .. })
+        match self {
+            Op::Read { .. } | Op::List { .. } | Op::ReadAll { .. } => true,
+            Op::Txn { ops } => ops.iter().all(|op| matches!(op, Mop::Read { .. })),
+            _ => false,
+        }
+    }
+
+    /// Whether it gives nothing back: in a file, the `value` of its `ok` is that of its `invoke`.
+    pub fn gives_nothing(&self) -> bool {
+        matches!(
+            self,
+            Op::Write { .. }
+                | Op::Cas { .. }
+                | Op::Append { .. }
+                | Op::Delete { .. }
+                | Op::Concat { .. }
+                | Op::Add { .. }
+                | Op::Remove { .. }
+                | Op::Enqueue { .. }
+                | Op::Push { .. }
+                | Op::Release { .. }
+                | Op::Transfer { .. }
+        )
+    }
+}
+
+impl Mop {
+    pub fn key(&self) -> &Key {
+        match self {
+            Mop::Read { key } | Mop::Write { key, .. } | Mop::Append { key, .. } => key,
+        }
     }
 }
 

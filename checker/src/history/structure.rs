@@ -4,7 +4,7 @@
 //! [`Structure`] watches events one by one (the reader uses it, so that an error names the line);
 //! [`History::operations`] pairs invocations with completions for the checkers.
 
-use super::{Event, History, Op, Phase, ProcessId, Reason, Ret};
+use super::{Event, History, Key, Mop, Op, Phase, ProcessId, Reason, Ret, Seen};
 use std::collections::HashMap;
 
 /// How the events of a process contradict one another.
@@ -21,9 +21,7 @@ pub enum StructureError {
         open: &'static str,
         index: u64,
     },
-    #[error(
-        "process {process} invoked {open} on key {open_key} (index {index}) but completes {f} on key {key}"
-    )]
+    #[error("process {process} invoked {open}{open_key} (index {index}) but completes {f}{key}")]
     Different {
         process: u64,
         f: &'static str,
@@ -109,9 +107,9 @@ impl Structure {
             return Err(StructureError::Different {
                 process,
                 f,
-                key: event.op.key().to_string(),
+                key: on_key(event.op.key()),
                 open: open.op.name(),
-                open_key: open.op.key().to_string(),
+                open_key: on_key(open.op.key()),
                 index: open.index,
             });
         }
@@ -128,6 +126,11 @@ impl Structure {
         }
         Ok(Some(position))
     }
+}
+
+/// The key of an operation, as it follows the operation's name in messages.
+pub(super) fn on_key(key: Option<&Key>) -> String {
+    key.map_or_else(String::new, |key| format!(" on key {key}"))
 }
 
 impl History {
@@ -190,14 +193,24 @@ impl<'a> Operation<'a> {
 impl Op {
     /// Whether `ret` is the kind of result that this operation can have.
     pub fn returns(&self, ret: &Ret) -> bool {
-        matches!(
-            (self, ret),
-            (Op::Read { .. }, Ret::Value(_))
-                | (Op::List { .. }, Ret::List(_))
-                | (
-                    Op::Write { .. } | Op::Cas { .. } | Op::Append { .. },
-                    Ret::Done
-                )
-        )
+        match (self, ret) {
+            (Op::Acquire { .. }, Ret::Done | Ret::Value(_)) => true,
+            (
+                Op::Read { .. } | Op::Dequeue { .. } | Op::Pop { .. } | Op::Generate { .. },
+                Ret::Value(_),
+            ) => true,
+            (Op::List { .. }, Ret::List(_)) => true,
+            (Op::ReadAll { keys }, Ret::Map(entries)) => {
+                keys.iter().eq(entries.iter().map(|(key, _)| key))
+            }
+            (Op::Txn { ops }, Ret::Txn(seen)) => {
+                ops.len() == seen.len()
+                    && ops.iter().zip(&**seen).all(|(op, seen)| {
+                        matches!(op, Mop::Read { .. }) != matches!(seen, Seen::Done)
+                    })
+            }
+            (op, Ret::Done) => op.gives_nothing(),
+            _ => false,
+        }
     }
 }

@@ -91,7 +91,7 @@ pub fn collect(history: &History) -> Result<BTreeMap<&Key, List<'_>>, String> {
                     });
                 }
             }
-            Op::Read { .. } | Op::Write { .. } | Op::Cas { .. } => {}
+            _ => {}
         }
     }
     Ok(lists)

@@ -9,6 +9,7 @@ use super::entries::Entries;
 use super::search::{Answer, Limits, search};
 use super::{Linearizable, Object, name};
 use crate::history::Operation;
+use crate::history::jsonl::SINGLE_KEY;
 use crate::model::Model;
 use crate::verdict::Verdict;
 use crate::{Event, Op, Phase, Ret, Value};
@@ -165,7 +166,7 @@ fn with_value(op: &Op, value: &Value) -> (Op, Ret) {
             (Op::Cas { key, from, to }, Ret::Done)
         }
         other => {
-            let key = other.key().clone();
+            let key = other.key().cloned().unwrap_or(SINGLE_KEY);
             (Op::Read { key }, Ret::Value(value.clone()))
         }
     }

@@ -191,6 +191,7 @@ fn random_history(rng: &mut Pcg64, shape: Shape) -> History {
                 }
                 Op::List { .. } if wrong => Some(Ret::List(list[..list.len() / 2].to_vec())),
                 Op::List { .. } => Some(Ret::List(list.clone())),
+                _ => None,
             };
             continue;
         }

@@ -7,7 +7,7 @@
 //! removed that nothing needs. An image from a leader takes the same way: received into memory, laid over the state,
 //! verified as a whole, written as one file, committed by the manifest.
 //!
-//! [`chain`] decides what a checkpoint is based on, [`file`] is the bytes, [`restore`] the way back, [`staging`] what
+//! [`chain`] decides what a checkpoint is based on, [`mod@file`] is the bytes, [`restore`] the way back, [`staging`] what
 //! comes from a leader.
 
 pub mod chain;

@@ -19,6 +19,17 @@
 //! | `cas`    | `[from, to]` | `[from, to]`     | `[from, to]`      |
 //! | `append` | the number   | the number       | the number        |
 //! | `list`   | `null`       | the numbers, oldest first | `null`   |
+//! | `delete` | `null`       | `null`           | `null`            |
+//! | `concat` | the text to add | the same      | the same          |
+//! | `add`, `remove` | the number | the number  | the number        |
+//! | `enqueue`, `push` | the value | the value  | the value         |
+//! | `dequeue`, `pop` | `null` | the value; `null`: it was empty | `null` |
+//! | `acquire` | the owner or `null` | the fencing token or `null` | the owner or `null` |
+//! | `release` | the owner or `null` | the same  | the same          |
+//! | `generate` | `null`     | the id           | `null`            |
+//! | `transfer` | `{"from":a,"to":b,"amount":n}`, no `key` | the same | the same |
+//! | `read-all` | `[key, ...]`, no `key` | `[[key, value], ...]` in the same order | as invoked |
+//! | `txn`    | `[["r",key,null],["w",key,value],["append",key,number],...]`, no `key` | the same with what was read | as invoked |
 //!
 //! The writer is exact; the reader forgives what other tools leave out: a missing header, `index`
 //! (then the order of the lines counts), `time` (then the time of the line before) or `key` (then there

@@ -136,7 +136,7 @@ fn what_other_tools_leave_out_is_forgiven() {
     let indices: Vec<u64> = history.events.iter().map(|event| event.index).collect();
     assert_eq!(indices, [0, 1, 2, 3]);
     assert_eq!(history.events[1].phase, Phase::Ok(Ret::Done));
-    assert_eq!(*history.events[0].op.key(), SINGLE_KEY);
+    assert_eq!(history.events[0].op.key(), Some(&SINGLE_KEY));
     assert_eq!(history.events[3].time, 9);
     assert!(!history.truncated);
 }
@@ -155,8 +155,8 @@ fn errors_name_the_place_and_what_was_expected() {
             r#"h.jsonl:2:2: field "process" is "x"; expected a number or "nemesis""#,
         ),
         (
-            r#"{"process":1,"type":"invoke","f":"pop"}"#,
-            r#"h.jsonl:2:30: unknown operation "pop"; expected read, write, cas, append or list"#,
+            r#"{"process":1,"type":"invoke","f":"drop"}"#,
+            r#"h.jsonl:2:30: unknown operation "drop"; expected read, write, cas, append, list, delete, concat, add, remove, enqueue, dequeue, push, pop, acquire, release, generate, transfer, read-all or txn"#,
         ),
         (
             r#"{"process":1,"type":"invoke","f":"cas","key":1,"value":[1]}"#,
@@ -257,4 +257,155 @@ fn a_failed_write_loses_and_doubles_nothing() {
     let disk = writer.into_inner().unwrap();
     let read = History::from_reader(disk.taken.as_slice(), "full").unwrap();
     assert_eq!(read.events, history.events);
+}
+
+/// One of each operation with a result it can have.
+fn each() -> Vec<(Op, Ret)> {
+    let key = || Key::from("k");
+    let one = Value::Int(1);
+    let nobody = Value::Nil;
+    vec![
+        (Op::Delete { key: key() }, Ret::Done),
+        (
+            Op::Concat {
+                key: key(),
+                suffix: "x \"0\" 1".into(),
+            },
+            Ret::Done,
+        ),
+        (
+            Op::Add {
+                key: key(),
+                value: -3,
+            },
+            Ret::Done,
+        ),
+        (
+            Op::Remove {
+                key: key(),
+                value: 7,
+            },
+            Ret::Done,
+        ),
+        (
+            Op::Enqueue {
+                key: key(),
+                value: one.clone(),
+            },
+            Ret::Done,
+        ),
+        (Op::Dequeue { key: key() }, Ret::Value(one.clone())),
+        (Op::Dequeue { key: key() }, Ret::Value(Value::Nil)),
+        (
+            Op::Push {
+                key: key(),
+                value: "top".into(),
+            },
+            Ret::Done,
+        ),
+        (Op::Pop { key: key() }, Ret::Value("top".into())),
+        (
+            Op::Acquire {
+                key: key(),
+                owner: one.clone(),
+            },
+            Ret::Value(Value::Int(33)),
+        ),
+        (
+            Op::Acquire {
+                key: key(),
+                owner: nobody,
+            },
+            Ret::Done,
+        ),
+        (
+            Op::Release {
+                key: key(),
+                owner: one.clone(),
+            },
+            Ret::Done,
+        ),
+        (Op::Generate { key: key() }, Ret::Value("id-1".into())),
+        (
+            Op::Transfer {
+                from: 1.into(),
+                to: key(),
+                amount: 5,
+            },
+            Ret::Done,
+        ),
+        (
+            Op::ReadAll {
+                keys: [Key::Int(1), key()].into(),
+            },
+            Ret::Map([(Key::Int(1), one.clone()), (key(), Value::Nil)].into()),
+        ),
+        (
+            Op::Txn {
+                ops: [
+                    Mop::Read { key: 1.into() },
+                    Mop::Append {
+                        key: 1.into(),
+                        value: 9,
+                    },
+                    Mop::Read { key: key() },
+                    Mop::Write {
+                        key: key(),
+                        value: one,
+                    },
+                ]
+                .into(),
+            },
+            Ret::Txn(
+                [
+                    Seen::List([4, 5].into()),
+                    Seen::Done,
+                    Seen::Value(Value::Nil),
+                    Seen::Done,
+                ]
+                .into(),
+            ),
+        ),
+    ]
+}
+
+#[test]
+fn every_operation_comes_back_as_it_was_written() {
+    for (op, ret) in each() {
+        assert!(op.returns(&ret), "{op:?} {ret:?}");
+        let header = Header {
+            version: VERSION,
+            workload: "each".into(),
+            model: "each".into(),
+        };
+        let mut history = History {
+            header: Some(header.clone()),
+            ..History::default()
+        };
+        let phases = [
+            Phase::Invoke,
+            Phase::Ok(ret.clone()),
+            Phase::Invoke,
+            Phase::Fail(Reason::new("refused")),
+            Phase::Invoke,
+            Phase::Info(Reason::new("timeout: 5 s")),
+        ];
+        for (index, phase) in phases.into_iter().enumerate() {
+            history.events.push(Event {
+                index: index as u64,
+                time: 10 * index as u64,
+                process: ProcessId(2),
+                phase,
+                op: op.clone(),
+            });
+        }
+        let mut writer = Writer::new(Vec::new(), &header).unwrap();
+        for event in &history.events {
+            writer.append(event).unwrap();
+        }
+        let bytes = writer.into_inner().unwrap();
+        let read = History::from_reader(&bytes[..], "each").unwrap();
+        assert_eq!(read, history, "{}", String::from_utf8_lossy(&bytes));
+        assert_eq!(read.operations().unwrap()[0].ret(), Some(&ret));
+    }
 }

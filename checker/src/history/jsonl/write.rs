@@ -1,6 +1,6 @@
 //! Writes history files, an event at a time, cheaply enough to sit in the path of every operation.
 
-use super::super::{Event, Header, Key, NemesisEvent, Op, Phase, Ret, Value};
+use super::super::{Event, Header, Key, Mop, NemesisEvent, Op, Phase, Ret, Seen, Value};
 use std::io::{self, Write};
 
 /// Bytes that are gathered before they go to the file.
@@ -111,40 +111,116 @@ fn write_event(line: &mut Vec<u8>, event: &Event) {
         },
     );
     text(line, event.op.name());
-    text(line, "\",\"key\":");
-    match event.op.key() {
-        Key::Int(n) => signed(line, *n),
-        Key::Text(s) => quoted(line, s),
+    text(line, "\"");
+    if let Some(on) = event.op.key() {
+        text(line, ",\"key\":");
+        key(line, on);
     }
     text(line, ",\"value\":");
-    match (&event.op, &event.phase) {
-        (Op::Write { value: v, .. }, _) => value(line, v),
-        (Op::Append { value, .. }, _) => signed(line, *value),
-        (Op::Cas { from, to, .. }, _) => {
-            line.push(b'[');
-            value(line, from);
-            line.push(b',');
-            value(line, to);
-            line.push(b']');
-        }
-        (_, Phase::Ok(Ret::Value(v))) => value(line, v),
-        (_, Phase::Ok(Ret::List(items))) => {
-            line.push(b'[');
-            for (i, item) in items.iter().enumerate() {
-                if i > 0 {
-                    line.push(b',');
-                }
-                signed(line, *item);
-            }
-            line.push(b']');
-        }
-        _ => text(line, "null"),
+    match &event.phase {
+        Phase::Ok(ret) if !event.op.gives_nothing() => result(line, &event.op, ret),
+        _ => argument(line, &event.op),
     }
     if let Phase::Fail(reason) | Phase::Info(reason) = &event.phase {
         text(line, ",\"error\":");
         quoted(line, &reason.0);
     }
     text(line, "}\n");
+}
+
+/// What an operation was invoked with.
+fn argument(line: &mut Vec<u8>, op: &Op) {
+    match op {
+        Op::Write { value: v, .. } | Op::Enqueue { value: v, .. } | Op::Push { value: v, .. } => {
+            value(line, v);
+        }
+        Op::Append { value, .. } | Op::Add { value, .. } | Op::Remove { value, .. } => {
+            signed(line, *value);
+        }
+        Op::Concat { suffix, .. } => quoted(line, suffix),
+        Op::Cas { from, to, .. } => array(line, [from, to], value),
+        Op::Acquire { owner, .. } | Op::Release { owner, .. } => value(line, owner),
+        Op::Transfer { from, to, amount } => {
+            text(line, "{\"from\":");
+            key(line, from);
+            text(line, ",\"to\":");
+            key(line, to);
+            text(line, ",\"amount\":");
+            signed(line, *amount);
+            line.push(b'}');
+        }
+        Op::ReadAll { keys } => array(line, &**keys, key),
+        Op::Txn { ops } => array(line, &**ops, |line, op| step(line, op, None)),
+        Op::Read { .. }
+        | Op::List { .. }
+        | Op::Delete { .. }
+        | Op::Dequeue { .. }
+        | Op::Pop { .. }
+        | Op::Generate { .. } => text(line, "null"),
+    }
+}
+
+fn result(line: &mut Vec<u8>, op: &Op, ret: &Ret) {
+    match (op, ret) {
+        (_, Ret::Value(v)) => value(line, v),
+        (_, Ret::List(items)) => array(line, items, |line, item| signed(line, *item)),
+        (_, Ret::Map(entries)) => array(line, &**entries, |line, (on, held)| {
+            line.push(b'[');
+            key(line, on);
+            line.push(b',');
+            value(line, held);
+            line.push(b']');
+        }),
+        (Op::Txn { ops }, Ret::Txn(seen)) => {
+            array(line, ops.iter().zip(&**seen), |line, (op, seen)| {
+                step(line, op, Some(seen));
+            });
+        }
+        (_, Ret::Done | Ret::Txn(_)) => text(line, "null"),
+    }
+}
+
+fn step(line: &mut Vec<u8>, op: &Mop, seen: Option<&Seen>) {
+    text(
+        line,
+        match op {
+            Mop::Read { .. } => "[\"r\",",
+            Mop::Write { .. } => "[\"w\",",
+            Mop::Append { .. } => "[\"append\",",
+        },
+    );
+    key(line, op.key());
+    line.push(b',');
+    match (op, seen) {
+        (Mop::Write { value: v, .. }, _) => value(line, v),
+        (Mop::Append { value, .. }, _) => signed(line, *value),
+        (_, Some(Seen::Value(v))) => value(line, v),
+        (_, Some(Seen::List(items))) => array(line, &**items, |line, item| signed(line, *item)),
+        (_, Some(Seen::Done) | None) => text(line, "null"),
+    }
+    line.push(b']');
+}
+
+fn array<T>(
+    line: &mut Vec<u8>,
+    items: impl IntoIterator<Item = T>,
+    mut item: impl FnMut(&mut Vec<u8>, T),
+) {
+    line.push(b'[');
+    for (i, each) in items.into_iter().enumerate() {
+        if i > 0 {
+            line.push(b',');
+        }
+        item(line, each);
+    }
+    line.push(b']');
+}
+
+fn key(line: &mut Vec<u8>, key: &Key) {
+    match key {
+        Key::Int(n) => signed(line, *n),
+        Key::Text(s) => quoted(line, s),
+    }
 }
 
 fn value(line: &mut Vec<u8>, value: &Value) {
