@@ -106,7 +106,8 @@ struct Serve {
     /// What becomes of log segments that are not needed any more: `archive` keeps them for `strata restore`
     #[arg(long, value_enum, default_value = "remove")]
     log_archive: ArchiveArg,
-    /// A leader takes no more writes when so much of the log is not in a checkpoint
+    /// A leader takes no more writes when so much of the log is not in a checkpoint; at half of it a checkpoint
+    /// begins whatever the triggers say
     #[arg(long, value_parser = config::size, default_value = "1GiB")]
     log_limit: u64,
     /// Between two heartbeats of a leader

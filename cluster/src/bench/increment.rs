@@ -46,7 +46,6 @@ impl Increment {
         let policy = Policy {
             mode: Mode::Incremental,
             keep: Keep::default(),
-            bytes_per_s: None,
         };
         let failed = |error: crate::checkpoint::CheckpointError| BenchError::Answer {
             what: "writing a checkpoint".into(),

@@ -124,7 +124,6 @@ impl Stage {
         let policy = Policy {
             mode: Mode::Incremental,
             keep: Keep::default(),
-            bytes_per_s: None,
         };
         let mut checkpoints = Checkpoints::open(disk, 1, policy).map_err(|e| wrong("folder", e))?;
         let captured = Captured::state(machine.capture());

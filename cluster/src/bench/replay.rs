@@ -83,7 +83,6 @@ impl Replay {
             let policy = Policy {
                 mode: Mode::Levels,
                 keep: Keep::default(),
-                bytes_per_s: None,
             };
             let began = Instant::now();
             let opened =

@@ -50,7 +50,6 @@ impl Restore {
         let policy = Policy {
             mode: Mode::Levels,
             keep: Keep::default(),
-            bytes_per_s: None,
         };
         let mut checkpoints = Checkpoints::open(disk, 1, policy).map_err(failed)?;
         let mut engine = Engine::filled(self.mib, self.value_bytes);

@@ -255,7 +255,11 @@ impl Strata<'_> {
             sync,
             heartbeat_ms: 10,
             election_ms: 20,
-            more: &[&["--checkpoint-entries", "0"], more].concat(),
+            more: &[
+                &["--checkpoint-entries", "0", "--log-limit", "1024GiB"],
+                more,
+            ]
+            .concat(),
         };
         Ok(settings.servers(dir, 1)?.remove(0))
     }

@@ -11,7 +11,7 @@
 //! doubled or displaced block goes unnoticed. Pages are sorted by `low` and don't overlap; entries stand as in
 //! [`crate::pages`]. The index lets a reader pass over blocks that newer files hide.
 
-use super::{CheckpointError, Lineage, Root, io_error};
+use super::{CheckpointError, Lineage, Pace, Root, io_error};
 use crate::bugs::{Bug, planted};
 use crate::disk::{Disk, DiskFile};
 use crate::pages::{Key, Leaf, Lsn, Page};
@@ -19,7 +19,7 @@ use crate::types::{Index, SnapshotMeta};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 const MAGIC: &[u8; 8] = b"STRATCKP";
 const VERSION: u32 = 2;
@@ -27,8 +27,6 @@ const VERSION: u32 = 2;
 const BLOCK_BYTES: usize = 64 << 10;
 /// A file that takes its time is synced after so many bytes.
 const SYNC_EVERY: u64 = 16 << 20;
-/// Shorter rests are not worth waking up for.
-const LEAST_REST: Duration = Duration::from_millis(2);
 /// A longer block, header or index is not believed.
 const MAX_BLOCK: usize = 1 << 30;
 const FOOTER: usize = 36;
@@ -47,14 +45,14 @@ pub struct FileHeader {
     pub root: Root,
 }
 
-/// Writes a file and syncs it; returns its length. Refuses pages that can't be what the header says. With a pace of so
-/// many bytes per second it takes its time, and syncs as it goes: a burst would hold up the log's syncs.
+/// Writes a file and syncs it; returns its length. Refuses pages that can't be what the header says. With a pace it
+/// takes its time, and syncs as it goes.
 pub fn write(
     disk: &dyn Disk,
     name: &str,
     header: &FileHeader,
     pages: &[Page],
-    pace: Option<u64>,
+    pace: Option<&Pace>,
 ) -> Result<u64, CheckpointError> {
     let failed = |source| io_error(name, source);
     check(name, header, pages)?;
@@ -89,16 +87,12 @@ pub fn write(
         at += block.len() as u64;
         blocks += 1;
         rest = &rest[taken..];
-        if let Some(rate) = pace {
+        if let Some(pace) = pace {
             if at - synced >= SYNC_EVERY {
                 file.sync().map_err(failed)?;
                 synced = at;
             }
-            let due = Duration::from_secs_f64(at as f64 / rate.max(1) as f64);
-            let early = due.saturating_sub(began.elapsed());
-            if early >= LEAST_REST {
-                std::thread::sleep(early);
-            }
+            pace.rest(at, began);
         }
     }
     let mut footer = at.to_le_bytes().to_vec();

@@ -7,18 +7,20 @@
 //! removed that nothing needs. An image from a leader takes the same way: received into memory, laid over the state,
 //! verified as a whole, written as one file, committed by the manifest.
 //!
-//! [`chain`] decides what a checkpoint is based on, [`mod@file`] is the bytes, [`restore`] the way back, [`staging`] what
-//! comes from a leader.
+//! [`chain`] decides what a checkpoint is based on, [`mod@file`] is the bytes, [`pace`] how fast they are written,
+//! [`restore`] the way back, [`staging`] what comes from a leader.
 
 pub mod chain;
 pub mod file;
 mod manifest;
+mod pace;
 pub mod restore;
 mod staging;
 #[cfg(test)]
 mod tests;
 
 pub use manifest::{FileRef, Keep, Manifest};
+pub use pace::Pace;
 pub use restore::Loaded;
 pub use staging::Piece;
 
@@ -97,8 +99,6 @@ impl Captured {
 pub struct Policy {
     pub mode: Mode,
     pub keep: Keep,
-    /// Bytes per second that a checkpoint may be written at, so that it holds up nobody; `None`: no limit.
-    pub bytes_per_s: Option<u64>,
 }
 
 /// The checkpoints of one data folder.
@@ -172,17 +172,17 @@ impl Checkpoints {
         plan: Plan,
         time_ms: u64,
     ) -> Result<Option<FileRef>> {
-        self.write_at(meta, captured, plan, time_ms, self.policy.bytes_per_s)
+        self.write_at(meta, captured, plan, time_ms, None)
     }
 
-    /// The same, at a pace of its own.
+    /// The same, at a pace.
     pub fn write_at(
         &mut self,
         meta: &SnapshotMeta,
         captured: &Captured,
         plan: Plan,
         time_ms: u64,
-        pace: Option<u64>,
+        pace: Option<&Pace>,
     ) -> Result<Option<FileRef>> {
         if self.newest().index >= meta.index {
             return Ok(None);
@@ -266,7 +266,7 @@ impl Checkpoints {
         plan: Plan,
         pages: &[Page],
         time_ms: u64,
-        pace: Option<u64>,
+        pace: Option<&Pace>,
     ) -> Result<FileRef> {
         let known = plan.base == 0 || !self.manifest.chain_to(plan.base).is_empty();
         let name = name(plan, meta.index, root);

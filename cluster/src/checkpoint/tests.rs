@@ -42,7 +42,6 @@ const POLICY: Policy = Policy {
         hourly: 0,
         daily: 0,
     },
-    bytes_per_s: None,
 };
 
 fn try_open(disk: &SimDisk) -> Result<Checkpoints> {

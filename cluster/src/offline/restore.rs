@@ -226,7 +226,6 @@ fn write(
     let policy = Policy {
         mode: Mode::Full,
         keep: Keep::default(),
-        bytes_per_s: None,
     };
     let mut checkpoints = Checkpoints::begin(into, lineage, policy)?;
     let captured = Captured::state(machine.capture());

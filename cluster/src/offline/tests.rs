@@ -42,7 +42,6 @@ fn folder(archive: bool) -> SimDisk {
             last: 3,
             ..Keep::default()
         },
-        bytes_per_s: None,
     };
     let opened = store::open(shared, segments, 0, policy, 1).unwrap();
     let mut recovered = opened.load().unwrap();
@@ -94,7 +93,6 @@ fn restored(from: &SimDisk, point: Point) -> Result<Machine, OfflineError> {
     let policy = Policy {
         mode: Mode::Levels,
         keep: Keep::default(),
-        bytes_per_s: None,
     };
     let opened = store::open(Arc::new(into), Segments::of(4_000), 0, policy, 1).unwrap();
     let recovered = opened.load().unwrap();

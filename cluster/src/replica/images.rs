@@ -106,7 +106,10 @@ impl Replica {
         let trigger = self.config.checkpoint;
         let reached = |limit: Option<u64>, value: u64| limit.is_some_and(|limit| value >= limit);
         let images = &self.images;
+        // Whatever the triggers: the log must not grow until writes are refused.
+        let behind = self.checkpoints_fall_behind();
         let due = images.wanted
+            || behind
             || reached(trigger.entries, applied - images.last_index)
             || reached(trigger.bytes, images.since_capture)
             || reached(trigger.millis, self.now_ms.saturating_sub(images.last_ms));
@@ -125,8 +128,8 @@ impl Replica {
             let counters = self.machine.counters();
             (counters.bytes, counters.changed_bytes)
         };
-        if !self.images.wanted && !self.images.chain.is_empty() && !chain::worth_it(state, changed)
-        {
+        let may_wait = !self.images.wanted && !behind && !self.images.chain.is_empty();
+        if may_wait && !chain::worth_it(state, changed) {
             // It would cost more than its share of writing: the log grows instead.
             if !std::mem::replace(&mut self.images.deferring, true) {
                 self.images.checkpoint.deferred += 1;

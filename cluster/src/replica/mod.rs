@@ -12,6 +12,8 @@ mod images;
 mod members;
 mod requests;
 mod status;
+#[cfg(test)]
+mod tests;
 
 pub use members::{Admin, MAX_ADMIN_TIMEOUT_MS};
 
@@ -314,6 +316,11 @@ impl Replica {
     /// How long the last capture stopped this server, as the caller measured; for the status.
     pub fn paused(&mut self, micros: f64) {
         self.images.paused(micros);
+    }
+
+    /// Whether so much waits to be checkpointed that writing it should not take its time: half of what may wait.
+    pub fn checkpoints_fall_behind(&self) -> bool {
+        self.images.backlog() > self.config.backlog_bytes / 2
     }
 
     /// Carries over what consensus decided.

@@ -150,7 +150,6 @@ impl Config {
         Policy {
             mode: self.mode,
             keep: self.keep,
-            bytes_per_s: Some(self.checkpoint_rate),
         }
     }
 }

@@ -172,6 +172,9 @@ impl Core {
             };
             self.replica.paused(pause.as_secs_f64() * 1e6);
         }
+        self.doors
+            .images
+            .hurry(self.replica.checkpoints_fall_behind());
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use super::core::Job;
 use super::shared::millis;
 use super::storage::now_ms;
 use crate::checkpoint::chain::Plan;
-use crate::checkpoint::{self, Captured, CheckpointError, Checkpoints};
+use crate::checkpoint::{self, Captured, CheckpointError, Checkpoints, Pace};
 use crate::machine::Capture;
 use crate::raft::{ChunkRequest, Piece};
 use crate::replica::Input;
@@ -40,6 +40,7 @@ enum Read {
 pub struct Images {
     work: Sender<Work>,
     reads: Sender<Read>,
+    pace: Pace,
 }
 
 impl Images {
@@ -57,6 +58,11 @@ impl Images {
             // An error means that it is done, or that the process is about to end.
             let _ = written.recv();
         }
+    }
+
+    /// Checkpoints take their time, or not.
+    pub fn hurry(&self, yes: bool) {
+        self.pace.hurry(yes);
     }
 
     pub fn stage(&self, piece: Piece) {
@@ -82,6 +88,7 @@ impl Images {
 
 pub fn start(
     checkpoints: Checkpoints,
+    pace: Pace,
     jobs: Sender<Job>,
     fatal: Sender<Result<(), ServerError>>,
 ) -> Result<Images, ServerError> {
@@ -103,16 +110,18 @@ pub fn start(
             .map_err(ServerError::io(format!("{name} thread")))
     };
     let answers = jobs.clone();
+    let own_pace = pace.clone();
     spawn(
         "images",
-        Box::new(move || write(checkpoints, &queue, &answers)),
+        Box::new(move || write(checkpoints, &own_pace, &queue, &answers)),
     )?;
     spawn("chunks", Box::new(move || read(&read_queue, &jobs)))?;
-    Ok(Images { work, reads })
+    Ok(Images { work, reads, pace })
 }
 
 fn write(
     mut checkpoints: Checkpoints,
+    pace: &Pace,
     queue: &Receiver<Work>,
     jobs: &Sender<Job>,
 ) -> Result<(), CheckpointError> {
@@ -125,11 +134,9 @@ fn write(
                 done,
             } => {
                 let began = Instant::now();
-                let file = match done {
-                    None => checkpoints.write(&meta, &captured, plan, now_ms())?,
-                    // Somebody stands still until it is written.
-                    Some(_) => checkpoints.write_at(&meta, &captured, plan, now_ms(), None)?,
-                };
+                // Not while somebody stands still until it is written.
+                let pace = done.is_none().then_some(pace);
+                let file = checkpoints.write_at(&meta, &captured, plan, now_ms(), pace)?;
                 drop(done);
                 Input::CheckpointWritten {
                     meta,

@@ -19,6 +19,7 @@ mod wire;
 pub use config::Config;
 pub use storage::now_ms;
 
+use crate::checkpoint::Pace;
 use crate::disk::{Disk, PowerLossDisk, RealDisk};
 use crate::replica::Replica;
 use crate::store;
@@ -83,7 +84,12 @@ pub fn run(config: Config) -> Result<(), ServerError> {
     let (replica, log, checkpoints) = recovered;
     let peers = peers::start(runtime.handle(), &config, peer_listener, jobs.clone());
     let log = storage::start(log, config.sync, jobs.clone(), fatal.clone())?;
-    let images = images::start(checkpoints, jobs.clone(), fatal.clone())?;
+    let images = images::start(
+        checkpoints,
+        Pace::new(config.checkpoint_rate),
+        jobs.clone(),
+        fatal.clone(),
+    )?;
     core::start(
         replica,
         queue,

@@ -171,7 +171,6 @@ impl Host {
         let policy = Policy {
             mode: self.config.mode,
             keep: Keep::default(),
-            bytes_per_s: None,
         };
         let disk = Arc::new(self.disk.clone());
         let recovered = store::open(disk, self.segments, now_ms + 1, policy, 1)?.load()?;
