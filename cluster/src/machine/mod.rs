@@ -40,6 +40,8 @@ pub struct Machine {
     /// What the pages say of origins, with what happened since the last capture.
     origins: Origins,
     totals: Totals,
+    /// Nothing was applied since the last capture: it may hold any page.
+    captured: bool,
 }
 
 /// Kept beside the pages while they change, in them when captured.
@@ -147,6 +149,7 @@ impl Machine {
     /// Applies a committed command.
     pub fn apply(&mut self, index: Index, command: &Command) -> Applied {
         self.applied = index;
+        self.prepare_to_settle();
         if let Some(origin) = &command.origin
             && !self.origins.admit(origin)
             && !planted(Bug::RetryAppliedTwice)

@@ -138,6 +138,15 @@ fn seen_from(bytes: &[u8]) -> Result<Seen, CommandError> {
 }
 
 impl Machine {
+    /// Copies the pages that [`settle`](Self::settle) will write, if a capture holds them. The first write after a
+    /// capture does this, since writes copy pages anyway, and a capture should not.
+    pub(super) fn prepare_to_settle(&mut self) {
+        if std::mem::take(&mut self.captured) {
+            self.pages.unshare(TOTALS);
+            self.pages.unshare(&[ORIGIN]);
+        }
+    }
+
     /// Puts into the pages what is kept beside them.
     pub(super) fn settle(&mut self) {
         for server in std::mem::take(&mut self.origins.changed) {
@@ -160,6 +169,7 @@ impl Machine {
         if self.pages.get(TOTALS) != Some(&totals) {
             self.pages.put(self.applied, TOTALS, &totals);
         }
+        self.captured = true;
     }
 
     /// The machine whose state these pages hold, after entry `applied`.
@@ -202,6 +212,7 @@ impl Machine {
             pages,
             origins,
             totals,
+            captured: true,
         };
         machine.mark_captured();
         Ok(machine)

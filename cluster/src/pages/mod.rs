@@ -131,6 +131,11 @@ impl Pages {
         old
     }
 
+    /// Makes the next change of this key as cheap as if no capture held its page. Changes nothing.
+    pub fn unshare(&mut self, key: &[u8]) {
+        tree::unshare(&mut self.root, key);
+    }
+
     /// Removes a key; returns the length of its value.
     pub fn remove(&mut self, lsn: Lsn, key: &[u8]) -> Option<usize> {
         debug_assert!(lsn >= self.lsn);

@@ -106,6 +106,19 @@ impl Inner {
     }
 }
 
+/// Copies what a capture still holds of the way to `key`, so that the next change there copies nothing.
+pub fn unshare(mut node: &mut Arc<Node>, key: &[u8]) {
+    loop {
+        match Arc::make_mut(node) {
+            Node::Leaf(_) => return,
+            Node::Inner(inner) => {
+                let at = inner.child(key);
+                node = &mut inner.children[at].node;
+            }
+        }
+    }
+}
+
 pub fn put(
     node: &mut Arc<Node>,
     lsn: Lsn,
