@@ -84,7 +84,10 @@ fn a_checkpoint_is_measured_between_two_undisturbed_spans() {
     };
     let document = bench(&[&args[..], peer].concat()).unwrap();
     assert!(median(&document, "strata-cow puts/s without") > 0.0);
-    assert!(document["runs"][0]["MiB written"].as_u64().unwrap() >= 2);
+    let run = &document["runs"][0];
+    assert!(run["during s"].as_f64().unwrap() > 0.0, "{run}");
+    // An increment: what the load changed, and that is a part of the state.
+    assert!(run["MiB written"].as_u64().unwrap() <= 3, "{run}");
 }
 
 #[test]

@@ -17,9 +17,11 @@ pub(super) struct VoteRequest {
 impl Raft {
     pub(super) fn tick_election(&mut self) -> Result<(), Impossible> {
         self.ticks_since_election += 1;
-        // Who decides alone need not wait for others to fall silent.
+        // Who decides alone need not wait for others to fall silent, but for the lease that the last leader may hold:
+        // it may have led more members than are left.
         let alone = self.members().has_quorum(|id| id == self.config.id);
-        let waits = self.ticks_since_election < self.timeout && !alone;
+        let at_once = alone && !self.is_bound_by_lease();
+        let waits = self.ticks_since_election < self.timeout && !at_once;
         if waits || self.receiving.installing.is_some() {
             return Ok(());
         }
