@@ -12,9 +12,11 @@
 //! | [`linearizability`] | [`Linearizable`](linearizability::Linearizable): did it look like one object? |
 //! | [`ledger`] | [`Ledger`](ledger::Ledger): is what was acknowledged still there? |
 //! | [`stats`] | [`Stats`](stats::Stats): how operations ended |
+//! | [`generate`] | histories made up, right or with a planted violation |
 //! | [`check_all`] | all of them, none able to spoil the others |
 
 mod check;
+pub mod generate;
 pub mod history;
 pub mod ledger;
 pub mod linearizability;
