@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`history`] | events, operations, the file formats |
 //! | [`model`] | objects as one client sees them |
+//! | [`special`] | answers for some objects that need no search |
 //! | [`linearizability`] | [`Linearizable`](linearizability::Linearizable): did it look like one object? |
 //! | [`ledger`] | [`Ledger`](ledger::Ledger): is what was acknowledged still there? |
 //! | [`stats`] | [`Stats`](stats::Stats): how operations ended |
@@ -21,6 +22,7 @@ pub mod history;
 pub mod ledger;
 pub mod linearizability;
 pub mod model;
+pub mod special;
 pub mod stats;
 mod verdict;
 

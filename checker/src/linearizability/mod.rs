@@ -17,6 +17,7 @@ mod tests;
 
 use crate::history::Operation;
 use crate::model::{Model, Register};
+use crate::special::Decision;
 use crate::verdict::{Budget, Checker, Verdict};
 use crate::{History, Key, Op};
 use entries::{Entries, NEVER};
@@ -148,6 +149,17 @@ impl<M: Model> Linearizable<M> {
         if Instant::now() > limits.deadline {
             return Found {
                 answer: Answer::OutOf(Limit::Time),
+                configurations: 0,
+                reached: 0,
+            };
+        }
+        if let Some(decision) = self.initial.decide(operations, end) {
+            return Found {
+                // The order is one of operations, not of entries; nobody asks for it here.
+                answer: match decision {
+                    Decision::Linearizable(_) => Answer::Linearizable(Vec::new()),
+                    Decision::NotLinearizable => Answer::NotLinearizable,
+                },
                 configurations: 0,
                 reached: 0,
             };
