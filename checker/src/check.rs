@@ -2,7 +2,7 @@
 
 use crate::model::{self, Model};
 use crate::verdict::{Budget, Checker, Verdict};
-use crate::{History, Op, ledger, linearizability, stats};
+use crate::{History, Op, ledger, linearizability, stats, weak};
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -99,7 +99,7 @@ pub fn checkers_for(model: &str) -> Result<Vec<Box<dyn Checker>>, UnknownModel> 
         };
         let found: Option<Box<dyn Checker>> = match base {
             "ledger" if argument.is_none() => Some(Box::new(ledger::Ledger::new())),
-            _ => model::with(base, argument, Linearizable),
+            _ => model::with(base, argument, Linearizable).or_else(|| weak::by_name(name)),
         };
         checkers.push(found.ok_or_else(|| {
             let known: Vec<&str> = MODELS.iter().map(|(name, _)| *name).collect();

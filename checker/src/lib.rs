@@ -11,6 +11,7 @@
 //! | [`model`] | objects as one client sees them |
 //! | [`special`] | answers for some objects that need no search |
 //! | [`linearizability`] | [`Linearizable`](linearizability::Linearizable): did it look like one object? |
+//! | [`weak`] | what weaker systems promise: sequential consistency, bounded staleness, session guarantees |
 //! | [`ledger`] | [`Ledger`](ledger::Ledger): is what was acknowledged still there? |
 //! | [`stats`] | [`Stats`](stats::Stats): how operations ended |
 //! | [`generate`] | histories made up, right or with a planted violation |
@@ -25,6 +26,7 @@ pub mod model;
 pub mod special;
 pub mod stats;
 mod verdict;
+pub mod weak;
 
 pub use check::{MODELS, UnknownModel, check_all, checkers_for};
 pub use history::{

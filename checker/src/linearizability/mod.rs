@@ -177,12 +177,18 @@ impl<M: Model + 'static> Checker for Linearizable<M> {
     }
 
     fn check(&self, history: &History, budget: Budget) -> Verdict {
+        match history.operations() {
+            Ok(operations) => self.check_operations(&operations, budget),
+            Err(error) => Verdict::unknown(format!("not a history: {error}")),
+        }
+    }
+}
+
+impl<M: Model + 'static> Linearizable<M> {
+    /// Judges operations, in the order of their positions of invocation, by these positions.
+    pub fn check_operations(&self, operations: &[Operation<'_>], budget: Budget) -> Verdict {
         let started = Instant::now();
-        let operations = match history.operations() {
-            Ok(operations) => operations,
-            Err(error) => return Verdict::unknown(format!("not a history: {error}")),
-        };
-        let objects = self.objects(&operations);
+        let objects = self.objects(operations);
         let judged: usize = objects.iter().map(|object| object.operations.len()).sum();
         let succeeded = operations
             .iter()
