@@ -1,71 +1,45 @@
 //! The HTTP interface: what clients send and receive.
 //!
-//! `POST /v1/kv` takes a [`Request`] and answers 200 with an [`Answer`], or an [`ApiError`] with status
-//! 409 (`cas-mismatch`), 400 (`bad-request`), 413 (`too-large`), 503 (definite: `no-leader`,
-//! `not-ready`, `overloaded`) or 504 (indefinite: `timeout`, `lost-leadership`).
+//! `POST /v1/kv` takes a [`Request`] and answers 200 with an [`Answer`], or an [`ApiError`] with status 409
+//! (`cas-mismatch`, `condition-failed`, `not-a-number`), 400 (`bad-request`), 413 (`too-large`), 503 (definite:
+//! `no-leader`, `not-ready`, `overloaded`) or 504 (indefinite: `timeout`). `POST /v1/txn` takes a transaction and
+//! `POST /v1/scan` a scan. `docs/strata-api.md` has all of it; [`limits`] what is too large.
 //! `POST /admin/members` takes a [`MembersRequest`] and `POST /admin/transfer` a [`TransferRequest`], both of the
 //! leader only; they answer 200 with the index of the last entry of the change when it is committed, or an
 //! [`ApiError`] (`docs/membership.md` has the codes).
 //! `GET /status` answers [`Status`], `GET /metrics` the Prometheus text format.
 
+pub mod limits;
+mod request;
+
+pub use request::{
+    Condition, KvOp, OpName, Request, RequestError, Scan, Session, Step, Transaction,
+};
+
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// A client's request. Keys and values are text.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Request {
-    #[serde(flatten)]
-    pub op: KvOp,
-    /// Makes a write exactly-once: a repeated pair is answered from memory and not applied again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub session: Option<Session>,
-    /// For `get`: the answer may come from this server's state, however old.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub stale: bool,
-    /// Give up after this time; the server's own limit is 5,000.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timeout_ms: Option<u64>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "op", rename_all = "kebab-case")]
-pub enum KvOp {
-    Get {
-        key: String,
-    },
-    Put {
-        key: String,
-        value: String,
-    },
-    Delete {
-        key: String,
-    },
-    /// Sets `key` to `to` if it holds `from` (`null`: is absent).
-    Cas {
-        key: String,
-        from: Option<String>,
-        to: String,
-    },
-    /// Appends to the value; an absent one counts as empty.
-    Append {
-        key: String,
-        value: String,
-    },
-}
-
-/// Identifies one request of one client; `sequence` grows by the client's own count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Session {
-    pub client: u64,
-    pub sequence: u64,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
-    /// For `get`: the value, or null where there is none. Null for writes.
+    /// For `get`: the value, or null where there is none. For `add`: the sum. Null for others.
     pub value: Option<String>,
     /// The log index at which the operation took effect, or the read was served.
     pub index: u64,
+    /// For `txn`, by step: for `get` the value, for `add` the sum, null for others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<Vec<Option<String>>>,
+    /// For `scan`: keys with their values, in order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entries: Option<Vec<Entry>>,
+    /// For `scan`: the first key that the limit left out; scan from it to go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    pub key: String,
+    pub value: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

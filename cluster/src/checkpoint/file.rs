@@ -22,7 +22,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 const MAGIC: &[u8; 8] = b"STRATCKP";
-const VERSION: u32 = 2;
+/// Of what is written. 3: sessions may remember sums and what transactions gave.
+const VERSION: u32 = 3;
+/// The oldest version that is read. Whatever it holds means the same in the later ones.
+const OLDEST_VERSION: u32 = 2;
 /// A block is written when it has grown to this.
 const BLOCK_BYTES: usize = 64 << 10;
 /// A file that takes its time is synced after so many bytes.
@@ -189,8 +192,10 @@ impl Reader {
             return Err(corrupt(0, "not a checkpoint"));
         }
         let version = u32_at(&head, 8);
-        if version != VERSION {
-            return Err(corrupt(8, &format!("version {version} is not known")));
+        if !(OLDEST_VERSION..=VERSION).contains(&version) {
+            let known = format!("versions {OLDEST_VERSION} to {VERSION} are");
+            let what = format!("version {version} is not known; {known}");
+            return Err(corrupt(8, &what));
         }
         let json_len = u32_at(&head, 12) as usize;
         let json = take(16, json_len)?;

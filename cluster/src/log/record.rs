@@ -11,7 +11,10 @@
 use crate::types::{Entry, EntryKind, HardState, Index, ServerId, Term};
 use std::sync::Arc;
 
-pub const VERSION: u32 = 1;
+/// Of what is written. 2: commands may be additions and transactions.
+pub const VERSION: u32 = 2;
+/// The oldest version that is read. Whatever it holds means the same in the later ones.
+pub const OLDEST_VERSION: u32 = 1;
 const MAGIC: &[u8; 8] = b"STRATLOG";
 pub const HEADER_LEN: usize = 24;
 pub const RECORD_LEN: usize = 41;
@@ -20,6 +23,15 @@ const MAX_PAYLOAD: usize = 64 << 20;
 
 pub struct Header {
     pub number: u64,
+}
+
+/// Why a segment can't be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HeaderError {
+    #[error("bad segment header")]
+    Unsound,
+    #[error("version {0} is not known; versions {OLDEST_VERSION} to {VERSION} are")]
+    Version(u32),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,15 +72,19 @@ impl Header {
         out
     }
 
-    pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let header = bytes.get(..HEADER_LEN)?;
-        let crc = u32::from_le_bytes(header[20..].try_into().ok()?);
-        let version = u32::from_le_bytes(header[8..12].try_into().ok()?);
-        let sound =
-            &header[..8] == MAGIC && version == VERSION && crc32c::crc32c(&header[..20]) == crc;
-        sound.then(|| Self {
-            number: u64::from_le_bytes(header[12..20].try_into().expect("eight bytes")),
-        })
+    pub fn decode(bytes: &[u8]) -> Result<Self, HeaderError> {
+        let header = bytes.get(..HEADER_LEN).ok_or(HeaderError::Unsound)?;
+        let word =
+            |at: usize| u32::from_le_bytes(header[at..at + 4].try_into().expect("four bytes"));
+        if &header[..8] != MAGIC || crc32c::crc32c(&header[..20]) != word(20) {
+            return Err(HeaderError::Unsound);
+        }
+        match word(8) {
+            OLDEST_VERSION..=VERSION => Ok(Self {
+                number: u64::from_le_bytes(header[12..20].try_into().expect("eight bytes")),
+            }),
+            version => Err(HeaderError::Version(version)),
+        }
     }
 }
 

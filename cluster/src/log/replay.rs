@@ -192,14 +192,15 @@ fn decode(disk: &dyn Disk, file: &File) -> Result<Decoded, LogError> {
         len: bytes.len(),
     };
     match Header::decode(&bytes) {
-        Some(header) if header.number == file.number => {}
+        Ok(header) if header.number == file.number => {}
         // The header is synced before anything follows it: a crash came first, perhaps long ago. If there had been
         // entries, the next segment would know.
         _ if bytes.len() <= HEADER_LEN => {
             decoded.torn_at = Some(0);
             return Ok(decoded);
         }
-        _ => return Err(corrupt(&file.name, 0, "bad segment header")),
+        Ok(_) => return Err(corrupt(&file.name, 0, "the header of another segment")),
+        Err(error) => return Err(corrupt(&file.name, 0, &error.to_string())),
     }
     let mut at = HEADER_LEN;
     while at < bytes.len() {

@@ -8,12 +8,14 @@
 mod command;
 mod session;
 mod stored;
+mod transaction;
 
 pub use command::{Command, CommandError, Origin};
 pub use session::MAX_SESSIONS;
 pub use stored::ImageError;
 
-use crate::api::KvOp;
+use crate::api::limits::MAX_STORED;
+use crate::api::{Entry, KvOp, Scan};
 use crate::bugs::{Bug, planted};
 use crate::pages::{Counters, Page, Pages};
 use crate::types::{Index, Membership};
@@ -26,10 +28,34 @@ use std::ops::ControlFlow;
 pub enum Applied {
     /// It took effect at this index.
     Done { index: Index },
+    /// An addition took effect and made this of it.
+    Sum { index: Index, sum: i64 },
+    /// A transaction took effect; by step, what it gave.
+    Steps {
+        index: Index,
+        given: Vec<Option<String>>,
+    },
+    /// The condition at this place of a transaction did not hold; nothing changed.
+    Unmet { condition: u32 },
+    /// Nothing changed, as what the keys hold does not allow it.
+    Refused { step: Option<u32>, why: Refusal },
     /// A cas found another value; nothing changed.
     Mismatch { found: Option<String> },
     /// The command had been applied before, or was overtaken: nothing changed and nobody waits for it.
     Duplicate,
+}
+
+/// Why what a key holds does not allow an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("the key holds no decimal number of 64 bits")]
+    NotANumber,
+    #[error("the sum is no number of 64 bits")]
+    Overflow,
+    #[error("the value would have more than {MAX_STORED} bytes")]
+    TooLong,
+    #[error("the values that are read have more bytes than an answer may have")]
+    AnswerTooLong,
 }
 
 /// The state.
@@ -112,21 +138,30 @@ impl Machine {
         Some(String::from_utf8_lossy(value))
     }
 
-    /// Up to `limit` keys from `from` on, before `to`, with their values, in order.
-    pub fn scan(&self, from: &str, to: Option<&str>, limit: usize) -> Vec<(String, String)> {
-        let end = to.map_or_else(|| vec![stored::USER + 1], stored::user);
-        let mut found = Vec::new();
-        self.pages.scan(&stored::user(from), |key, value| {
-            if key >= end.as_slice() || found.len() == limit {
-                return ControlFlow::Break(());
+    /// The keys of a scan with their values, in order, up to `bytes` of them but one at the least; and the first
+    /// key that was left out.
+    pub fn scan(&self, scan: &Scan, bytes: usize) -> (Vec<Entry>, Option<String>) {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let end = match &scan.to {
+            Some(to) => stored::user(to),
+            None => vec![stored::USER + 1],
+        };
+        let (mut found, mut taken) = (Vec::new(), 0);
+        let next = self.pages.scan(&stored::user(&scan.from), |key, value| {
+            if key >= end.as_slice() {
+                return ControlFlow::Break(None);
             }
-            found.push((
-                String::from_utf8_lossy(&key[1..]).into_owned(),
-                String::from_utf8_lossy(value).into_owned(),
-            ));
+            taken += key.len() + value.len();
+            if found.len() as u64 >= scan.limit || (taken > bytes && !found.is_empty()) {
+                return ControlFlow::Break(Some(text(&key[1..])));
+            }
+            found.push(Entry {
+                key: text(&key[1..]),
+                value: text(value),
+            });
             ControlFlow::Continue(())
         });
-        found
+        (found, next.flatten())
     }
 
     /// Passes over an entry that holds no command.
@@ -180,26 +215,45 @@ impl Machine {
                     found: found.map(Cow::into_owned),
                 }
             }
-            _ => Applied::Done { index },
+            KvOp::Append { key, value } => {
+                let held = self.get(key).map_or(0, |held| held.len());
+                match held + value.len() {
+                    0..=MAX_STORED => Applied::Done { index },
+                    _ => Applied::Refused {
+                        step: None,
+                        why: Refusal::TooLong,
+                    },
+                }
+            }
+            KvOp::Add { key, amount } => {
+                match transaction::sum(self.get(key).as_deref(), *amount) {
+                    Ok(sum) => Applied::Sum { index, sum },
+                    Err(why) => Applied::Refused { step: None, why },
+                }
+            }
+            KvOp::Txn(transaction) => self.attempt(index, transaction).0,
+            KvOp::Get { .. } | KvOp::Put { .. } | KvOp::Delete { .. } | KvOp::Scan(_) => {
+                Applied::Done { index }
+            }
         }
     }
 
     fn perform(&mut self, index: Index, op: &KvOp) -> Applied {
-        let foreseen = self.foresee(index, op);
-        if matches!(foreseen, Applied::Mismatch { .. }) {
-            return foreseen;
+        if let KvOp::Txn(transaction) = op {
+            let (applied, writes) = self.attempt(index, transaction);
+            self.write(index, writes);
+            return applied;
         }
-        match op {
-            KvOp::Get { .. } => {}
-            KvOp::Put { key, value } => self.set(index, key, value.as_bytes()),
-            KvOp::Cas { key, to, .. } => self.set(index, key, to.as_bytes()),
-            KvOp::Delete { key } => {
-                if let Some(old) = self.pages.remove(index, &stored::user(key)) {
-                    self.totals.keys -= 1;
-                    self.totals.bytes -= (key.len() + old) as u64;
-                }
+        let foreseen = self.foresee(index, op);
+        match (&foreseen, op) {
+            (Applied::Done { .. }, KvOp::Put { key, value }) => {
+                self.set(index, key, value.as_bytes());
             }
-            KvOp::Append { key, value } => {
+            (Applied::Done { .. }, KvOp::Cas { key, to, .. }) => {
+                self.set(index, key, to.as_bytes());
+            }
+            (Applied::Done { .. }, KvOp::Delete { key }) => self.remove(index, key),
+            (Applied::Done { .. }, KvOp::Append { key, value }) => {
                 let mut whole = self
                     .pages
                     .get(&stored::user(key))
@@ -207,8 +261,19 @@ impl Machine {
                 whole.extend_from_slice(value.as_bytes());
                 self.set(index, key, &whole);
             }
+            (Applied::Sum { sum, .. }, KvOp::Add { key, .. }) => {
+                self.set(index, key, sum.to_string().as_bytes());
+            }
+            _ => {}
         }
         foreseen
+    }
+
+    fn remove(&mut self, index: Index, key: &str) {
+        if let Some(old) = self.pages.remove(index, &stored::user(key)) {
+            self.totals.keys -= 1;
+            self.totals.bytes -= (key.len() + old) as u64;
+        }
     }
 
     fn set(&mut self, index: Index, key: &str, value: &[u8]) {

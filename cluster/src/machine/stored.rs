@@ -11,9 +11,9 @@
 //!
 //! Numbers in keys are big-endian, so that they sort; in values little-endian.
 
-use super::command::{Input, put_option, put_u64};
+use super::command::{Input, put_count, put_option, put_u64};
 use super::session::{Origins, Remembered, Seen};
-use super::{Applied, Capture, CommandError, Machine, Totals};
+use super::{Applied, Capture, CommandError, Machine, Refusal, Totals};
 use crate::bugs::{Bug, planted};
 use crate::pages::Pages;
 use crate::types::{Index, Membership, ServerId};
@@ -25,6 +25,14 @@ const TOTALS: &[u8] = b"mtotals";
 const ORIGIN: u8 = b'o';
 const SESSION: u8 = b's';
 pub const USED: u8 = b'u';
+
+/// By the number that stands for each.
+const REFUSALS: [Refusal; 4] = [
+    Refusal::NotANumber,
+    Refusal::Overflow,
+    Refusal::TooLong,
+    Refusal::AnswerTooLong,
+];
 
 /// Pages that are sound and hold no state of this version.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -91,6 +99,29 @@ pub fn remembered(remembered: &Remembered) -> Vec<u8> {
             put_option(&mut out, found.as_deref());
         }
         Applied::Duplicate => out.push(2),
+        Applied::Sum { index, sum } => {
+            out.push(3);
+            put_u64(&mut out, *index);
+            put_u64(&mut out, sum.cast_unsigned());
+        }
+        Applied::Steps { index, given } => {
+            out.push(4);
+            put_u64(&mut out, *index);
+            put_count(&mut out, given.len());
+            for value in given {
+                put_option(&mut out, value.as_deref());
+            }
+        }
+        Applied::Unmet { condition } => {
+            out.push(5);
+            put_u64(&mut out, u64::from(*condition));
+        }
+        Applied::Refused { step, why } => {
+            out.push(6);
+            put_u64(&mut out, step.map_or(u64::MAX, u64::from));
+            let why = REFUSALS.iter().position(|known| known == why);
+            out.push(why.expect("all are listed") as u8);
+        }
     }
     out
 }
@@ -105,7 +136,29 @@ pub fn remembered_from(bytes: &[u8]) -> Result<Remembered, CommandError> {
         1 => Applied::Mismatch {
             found: input.option()?,
         },
-        _ => Applied::Duplicate,
+        2 => Applied::Duplicate,
+        3 => Applied::Sum {
+            index: input.u64()?,
+            sum: input.u64()?.cast_signed(),
+        },
+        4 => Applied::Steps {
+            index: input.u64()?,
+            given: (0..input.count()?)
+                .map(|_| input.option())
+                .collect::<Result<_, _>>()?,
+        },
+        5 => Applied::Unmet {
+            condition: input.u64()? as u32,
+        },
+        6 => {
+            let step = Some(input.u64()?).filter(|step| *step != u64::MAX);
+            let why = REFUSALS.get(usize::from(input.u8()?));
+            Applied::Refused {
+                step: step.map(|step| step as u32),
+                why: *why.ok_or(CommandError("unknown refusal"))?,
+            }
+        }
+        _ => return Err(CommandError("unknown answer")),
     };
     Ok(Remembered {
         sequence,

@@ -78,7 +78,12 @@ impl Replica {
 
     fn result_of(&self, outcome: Outcome) -> Result<Answer, ApiError> {
         let (code, definite, message) = match outcome {
-            Outcome::Done { index } => return Ok(Answer { value: None, index }),
+            Outcome::Done { index } => {
+                return Ok(Answer {
+                    index,
+                    ..Answer::default()
+                });
+            }
             Outcome::LeadershipLost => (
                 "lost-leadership",
                 false,

@@ -5,8 +5,9 @@
 //! admits each origin's sequence once.
 
 use super::{Ack, Effect, Reads, Replica, Ticket, Waiting};
+use crate::api::limits::MAX_ANSWER;
 use crate::api::{Answer, ApiError, KvOp, Request};
-use crate::machine::{Applied, Command, Origin};
+use crate::machine::{Applied, Command, Origin, Refusal};
 use crate::raft::{Impossible, Proposed, Role};
 use crate::types::{Index, ServerId, Term};
 use std::collections::BTreeMap;
@@ -44,8 +45,8 @@ pub struct Pending {
 }
 
 enum Asked {
-    /// The key to read.
-    Read(String),
+    /// What only reads.
+    Read(KvOp),
     /// The encoded command.
     Write(Arc<[u8]>),
 }
@@ -68,9 +69,9 @@ impl Replica {
             .min(MAX_TIMEOUT_MS);
         let deadline_ms = self.now_ms + timeout_ms;
         match request.op {
-            KvOp::Get { key } => {
+            op if op.is_read_only() => {
                 if request.stale || self.config.reads == Reads::Local {
-                    self.answer_read(ticket, &key);
+                    self.answer_read(ticket, &op);
                     return Ok(());
                 }
                 self.requests.last_read += 1;
@@ -80,7 +81,7 @@ impl Replica {
                         ticket,
                         deadline_ms,
                         asked_ms: self.now_ms,
-                        what: Asked::Read(key),
+                        what: Asked::Read(op),
                     };
                     self.requests.reads.insert(id, pending);
                 } else {
@@ -118,7 +119,7 @@ impl Replica {
                     Proposed::Appended(index) if self.config.ack == Ack::Leader => {
                         self.requests.last_write = sequence;
                         let foreseen = self.machine.foresee(index, &command.op);
-                        self.answer(ticket, result(&foreseen));
+                        self.answer(ticket, result(foreseen));
                     }
                     Proposed::Appended(_) | Proposed::Forwarded => {
                         self.requests.last_write = sequence;
@@ -150,7 +151,7 @@ impl Replica {
             return;
         }
         if let Some(pending) = self.requests.writes.remove(&origin.sequence) {
-            self.answer(pending.ticket, result(applied));
+            self.answer(pending.ticket, result(applied.clone()));
         }
     }
 
@@ -170,17 +171,35 @@ impl Replica {
                 return;
             }
             for pending in entry.remove() {
-                if let Asked::Read(key) = &pending.what {
-                    self.answer_read(pending.ticket, key);
+                if let Asked::Read(op) = &pending.what {
+                    self.answer_read(pending.ticket, op);
                 }
             }
         }
     }
 
-    fn answer_read(&mut self, ticket: Ticket, key: &str) {
-        let value = self.machine.get(key).map(|value| value.into_owned());
+    /// Answers from the state as it is.
+    fn answer_read(&mut self, ticket: Ticket, op: &KvOp) {
         let index = self.machine.applied();
-        self.answer(ticket, Ok(Answer { value, index }));
+        let answer = match op {
+            KvOp::Get { key } => Ok(Answer {
+                value: self.machine.get(key).map(|value| value.into_owned()),
+                index,
+                ..Answer::default()
+            }),
+            KvOp::Scan(scan) => {
+                let (entries, next) = self.machine.scan(scan, MAX_ANSWER);
+                Ok(Answer {
+                    index,
+                    entries: Some(entries),
+                    next,
+                    ..Answer::default()
+                })
+            }
+            // A transaction that only reads.
+            op => result(self.machine.foresee(index, op)),
+        };
+        self.answer(ticket, answer);
     }
 
     pub(super) fn expire_requests(&mut self) {
@@ -280,28 +299,57 @@ impl Replica {
     }
 }
 
-fn result(applied: &Applied) -> Result<Answer, ApiError> {
+fn result(applied: Applied) -> Result<Answer, ApiError> {
+    let refused = |code: &str, definite, message: String| {
+        Err(ApiError {
+            code: code.into(),
+            definite,
+            message,
+            leader: None,
+        })
+    };
     match applied {
         Applied::Done { index } => Ok(Answer {
-            value: None,
-            index: *index,
+            index,
+            ..Answer::default()
         }),
-        Applied::Mismatch { found } => Err(ApiError {
-            code: "cas-mismatch".into(),
-            definite: true,
-            message: match found {
-                Some(_) => "the key holds another value".into(),
-                None => "the key is absent".into(),
-            },
-            leader: None,
+        Applied::Sum { index, sum } => Ok(Answer {
+            value: Some(sum.to_string()),
+            index,
+            ..Answer::default()
         }),
-        Applied::Duplicate => Err(ApiError {
-            code: "superseded".into(),
-            definite: false,
-            message:
-                "the session has gone on to a later request; this one may have been applied before"
-                    .into(),
-            leader: None,
+        Applied::Steps { index, given } => Ok(Answer {
+            index,
+            steps: Some(given),
+            ..Answer::default()
         }),
+        Applied::Mismatch { found } => {
+            let message = match found {
+                Some(_) => "the key holds another value",
+                None => "the key is absent",
+            };
+            refused("cas-mismatch", true, message.into())
+        }
+        Applied::Unmet { condition } => {
+            let message = format!("if[{condition}] does not hold");
+            refused("condition-failed", true, message)
+        }
+        Applied::Refused { step, why } => {
+            let code = match why {
+                Refusal::NotANumber => "not-a-number",
+                Refusal::Overflow => "overflow",
+                Refusal::TooLong | Refusal::AnswerTooLong => "too-large",
+            };
+            let message = match step {
+                Some(step) => format!("steps[{step}]: {why}"),
+                None => why.to_string(),
+            };
+            refused(code, true, message)
+        }
+        Applied::Duplicate => {
+            let message =
+                "the session has gone on to a later request; this one may have been applied before";
+            refused("superseded", false, message.into())
+        }
     }
 }

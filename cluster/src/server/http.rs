@@ -3,10 +3,13 @@
 use super::admin;
 use super::core::Job;
 use super::shared::Shared;
-use crate::api::{ApiError, KvOp, Request, Status};
+use crate::api::limits::{self, MAX_BODY, MAX_WAITING};
+use crate::api::{ApiError, OpName, Request, RequestError, Status};
 use crate::replica::Input;
 use axum::Json;
 use axum::Router;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -20,11 +23,6 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-/// Limits, all documented in `docs/strata.md`.
-const MAX_BODY: usize = 2 << 20;
-const MAX_KEY: usize = 4 << 10;
-const MAX_VALUE: usize = 1 << 20;
-const MAX_WAITING: u64 = 20_000;
 /// The replica answers every request by its deadline; this is for a replica that can't.
 const LAST_RESORT: Duration = Duration::from_secs(8);
 
@@ -43,6 +41,8 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>, jobs: Sender<Job>
     };
     let router = Router::new()
         .route("/v1/kv", post(kv))
+        .route("/v1/txn", post(txn))
+        .route("/v1/scan", post(scan))
         .route("/status", get(status))
         .route("/metrics", get(metrics))
         .route("/admin/checkpoint", post(checkpoint))
@@ -59,13 +59,43 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>, jobs: Sender<Job>
     }
 }
 
-async fn kv(State(door): State<Door>, body: axum::body::Bytes) -> Response {
-    let request: Request = match serde_json::from_slice(&body) {
+type Body = Result<Bytes, BytesRejection>;
+
+async fn kv(State(door): State<Door>, body: Body) -> Response {
+    answer(&door, body, Request::read).await
+}
+
+async fn txn(State(door): State<Door>, body: Body) -> Response {
+    answer(&door, body, |body| Request::read_as(OpName::Txn, body)).await
+}
+
+async fn scan(State(door): State<Door>, body: Body) -> Response {
+    answer(&door, body, |body| Request::read_as(OpName::Scan, body)).await
+}
+
+async fn answer(
+    door: &Door,
+    body: Body,
+    read: impl FnOnce(&[u8]) -> Result<Request, RequestError>,
+) -> Response {
+    let body = match body {
+        Ok(body) => body,
+        Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            let message = format!("the body has more than {MAX_BODY} bytes");
+            return refuse(StatusCode::PAYLOAD_TOO_LARGE, "too-large", &message);
+        }
+        Err(error) => {
+            let message = format!("the body did not arrive: {error}");
+            return refuse(StatusCode::BAD_REQUEST, "bad-request", &message);
+        }
+    };
+    let request = match read(&body) {
         Ok(request) => request,
         Err(error) => return refuse(StatusCode::BAD_REQUEST, "bad-request", &error.to_string()),
     };
-    if let Some(what) = too_large(&request.op) {
-        return refuse(StatusCode::PAYLOAD_TOO_LARGE, "too-large", what);
+    if let Err(error) = limits::check(&request.op) {
+        let message = error.to_string();
+        return refuse(StatusCode::PAYLOAD_TOO_LARGE, "too-large", &message);
     }
     if !door.shared.is_ready() {
         return refuse(
@@ -94,7 +124,9 @@ async fn kv(State(door): State<Door>, body: axum::body::Bytes) -> Response {
         Some(Ok(Ok(answer))) => Json(answer).into_response(),
         Some(Ok(Err(error))) => {
             let status = match error.code.as_str() {
-                "cas-mismatch" | "superseded" => StatusCode::CONFLICT,
+                "cas-mismatch" | "condition-failed" | "not-a-number" | "overflow"
+                | "superseded" => StatusCode::CONFLICT,
+                "too-large" => StatusCode::PAYLOAD_TOO_LARGE,
                 _ if error.definite => StatusCode::SERVICE_UNAVAILABLE,
                 _ => StatusCode::GATEWAY_TIMEOUT,
             };
@@ -110,21 +142,6 @@ async fn kv(State(door): State<Door>, body: axum::body::Bytes) -> Response {
             };
             (StatusCode::GATEWAY_TIMEOUT, Json(error)).into_response()
         }
-    }
-}
-
-fn too_large(op: &KvOp) -> Option<&'static str> {
-    let (key, values): (&str, Vec<&str>) = match op {
-        KvOp::Get { key } | KvOp::Delete { key } => (key, vec![]),
-        KvOp::Put { key, value } | KvOp::Append { key, value } => (key, vec![value]),
-        KvOp::Cas { key, from, to } => (key, vec![from.as_deref().unwrap_or(""), to]),
-    };
-    if key.len() > MAX_KEY {
-        Some("a key may have 4096 bytes")
-    } else if values.iter().any(|value| value.len() > MAX_VALUE) {
-        Some("a value may have 1 MiB")
-    } else {
-        None
     }
 }
 

@@ -11,7 +11,7 @@ use crate::types::ServerId;
 use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-const MAGIC: &[u8; 8] = b"STRATAP2";
+const MAGIC: &[u8; 8] = b"STRATAP3";
 /// A longer frame is not believed.
 const MAX_FRAME: usize = 64 << 20;
 
