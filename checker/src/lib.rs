@@ -13,6 +13,7 @@
 //! | [`linearizability`] | [`Linearizable`](linearizability::Linearizable): did it look like one object? |
 //! | [`weak`] | what weaker systems promise: sequential consistency, bounded staleness, session guarantees |
 //! | [`ledger`] | [`Ledger`](ledger::Ledger): is what was acknowledged still there? |
+//! | [`store`] | what every operation does when one client at a time asks for it |
 //! | [`stats`] | [`Stats`](stats::Stats): how operations ended |
 //! | [`generate`] | histories made up, right or with a planted violation |
 //! | [`check_all`] | all of them, none able to spoil the others |
@@ -25,6 +26,7 @@ pub mod linearizability;
 pub mod model;
 pub mod special;
 pub mod stats;
+pub mod store;
 mod verdict;
 pub mod weak;
 

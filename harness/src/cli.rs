@@ -67,7 +67,7 @@ pub struct Test {
     /// Number of nodes
     #[arg(long)]
     pub nodes: Option<usize>,
-    /// Workloads, separated by commas
+    /// Workloads, separated by commas, with options: bank:accounts=4 (see `shakedown list`)
     #[arg(long, value_delimiter = ',')]
     pub workload: Option<Vec<String>>,
     /// Bytes written before the run under keys that no workload uses, for example 64MiB; 0B: none

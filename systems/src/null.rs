@@ -1,12 +1,12 @@
 //! A system that answers at once from the harness's own memory.
 //!
-//! Registers and lists live behind one lock, so every history it gives is linearizable. It runs no
-//! process and needs no environment: what remains of a run is the harness's own cost.
+//! The reference store ([`checker::store`]) behind one lock, so it knows every operation and every history it gives is
+//! right. It runs no process and needs no environment: what remains of a run is the harness's own cost.
 
 use crate::{Client, Error, Result, ServerStatus, SettingDoc, System};
 use async_trait::async_trait;
-use checker::{Key, Op, Outcome, Reason, Ret, Value};
-use std::collections::HashMap;
+use checker::store::Store;
+use checker::{Op, Outcome};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -20,14 +20,6 @@ pub struct Null {
     store: Arc<Mutex<Store>>,
 }
 
-#[derive(Default)]
-struct Store {
-    registers: HashMap<Key, Value>,
-    lists: HashMap<Key, Vec<i64>>,
-    /// Counts the operations that changed something, as a log would.
-    index: u64,
-}
-
 struct NullClient {
     store: Arc<Mutex<Store>>,
 }
@@ -38,39 +30,15 @@ impl Null {
     }
 }
 
-impl Store {
-    fn apply(&mut self, op: &Op) -> Outcome {
-        self.index += u64::from(!op.is_read_only());
-        Outcome::Ok(match op {
-            Op::Read { key } => Ret::Value(self.registers.get(key).cloned().unwrap_or(Value::Nil)),
-            Op::List { key } => Ret::List(self.lists.get(key).cloned().unwrap_or_default()),
-            Op::Write { key, value } => {
-                self.registers.insert(key.clone(), value.clone());
-                Ret::Done
-            }
-            Op::Append { key, value } => {
-                self.lists.entry(key.clone()).or_default().push(*value);
-                Ret::Done
-            }
-            Op::Cas { key, from, to } => {
-                let held = self.registers.get(key).unwrap_or(&Value::Nil);
-                if held != from {
-                    return Outcome::Fail(Reason::new(format!("cas-mismatch: holds {held}")));
-                }
-                self.registers.insert(key.clone(), to.clone());
-                Ret::Done
-            }
-            other => return Outcome::Fail(Reason::new(format!("unsupported: {}", other.name()))),
-        })
-    }
-}
-
 #[async_trait]
 impl Client for NullClient {
     async fn invoke(&mut self, op: &Op, _deadline: Duration) -> Outcome {
         // A panic can't leave the store half changed, so a poisoned lock is as good as a healthy one.
         let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
-        store.apply(op)
+        match store.apply(op) {
+            Ok(ret) => Outcome::Ok(ret),
+            Err(reason) => Outcome::Fail(reason),
+        }
     }
 
     fn disconnect(&mut self) {}
@@ -82,15 +50,8 @@ impl System for Null {
         NAME
     }
 
-    fn supports(&self, op: &Op) -> bool {
-        matches!(
-            op,
-            Op::Read { .. }
-                | Op::Write { .. }
-                | Op::Cas { .. }
-                | Op::Append { .. }
-                | Op::List { .. }
-        )
+    fn supports(&self, _op: &Op) -> bool {
+        true
     }
 
     fn settings(&self) -> Vec<SettingDoc> {
@@ -143,7 +104,7 @@ impl System for Null {
             .store
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .index;
+            .changes();
         Ok(ServerStatus {
             role: "leader".into(),
             term: 1,
@@ -164,6 +125,7 @@ impl System for Null {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use checker::{Key, Reason, Ret, Value};
 
     #[tokio::test]
     async fn clients_of_all_nodes_share_one_register_and_list_store() {

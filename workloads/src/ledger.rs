@@ -9,17 +9,19 @@
 //! `FIRST_KEY + thread * LISTS_PER_THREAD + generation`, and generation g of a thread holds the numbers
 //! from `g * APPENDS_PER_LIST + 1`. Threads keep their ledger when their process is replaced.
 
-use crate::generator::{Boxed, TimeLimit, UntilOk};
-use crate::register::{FINAL_PAUSE, FINAL_TIME, FINAL_TRIES};
+use crate::finale::until_ok;
+use crate::generator::Boxed;
 use crate::{Context, Generator, Next, Workload, seed};
+use checker::store::{BLOCK, LISTS};
 use checker::{Checker, Key, Op, ledger};
 use rand::RngExt;
 use rand_pcg::Pcg64;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Keys of this workload start here; no other workload uses them.
-pub const FIRST_KEY: i64 = 1 << 40;
+pub const FIRST_KEY: i64 = LISTS.start;
 /// Lists that a thread can fill: more than any run reaches.
 pub const LISTS_PER_THREAD: i64 = 1 << 20;
 /// After so many appends a thread goes on with its next list.
@@ -94,22 +96,17 @@ impl Workload for Ledger {
 
     fn finale(&self, _seed: u64) -> Boxed {
         let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        let reads: Vec<Op> = written
-            .iter()
-            .map(|key| Op::List {
-                key: Key::Int(*key),
-            })
-            .collect();
-        let reads = UntilOk::new(reads, FINAL_TRIES, FINAL_PAUSE);
-        Box::new(TimeLimit::new(FINAL_TIME, Box::new(reads)))
+        until_ok(written.iter().map(|key| Op::List {
+            key: Key::Int(*key),
+        }))
     }
 
     fn checkers(&self) -> Vec<Box<dyn Checker>> {
         vec![Box::new(ledger::Ledger::new().grouped(ledger_of))]
     }
 
-    fn owns(&self, op: &Op) -> bool {
-        matches!(op, Op::Append { .. } | Op::List { .. })
+    fn keys(&self) -> Vec<Range<i64>> {
+        vec![FIRST_KEY..FIRST_KEY + BLOCK]
     }
 }
 

@@ -7,24 +7,39 @@
 //! | where | what |
 //! |---|---|
 //! | [`generator`] | combinators: rates, limits, phases, keys, retries |
-//! | [`Register`], [`Ledger`], [`Union`] | the workloads; [`by_name`] finds them |
+//! | [`ALL`], [`by_name`] | the workloads, by which model each is judged, what can be chosen |
+//! | [`Register`], [`Ledger`] | the workloads of every run that names none |
+//! | [`objects`] | most others: objects of one kind, used for a while and replaced |
+//! | [`transactions`], [`Bank`] | those over keys that all threads share |
+//! | [`Union`] | several at once |
 //! | [`seed`] | one stream of random numbers per component |
 //! | [`simulate`] | virtual time, for tests |
 
+pub mod bank;
+mod finale;
 pub mod generator;
+mod judges;
 pub mod ledger;
+mod locks;
+pub mod objects;
+mod queues;
 pub mod register;
+mod registers;
 mod registry;
 pub mod seed;
 pub mod simulate;
+pub mod transactions;
 mod union;
+mod values;
 
+pub use bank::Bank;
 pub use ledger::Ledger;
 pub use register::Register;
-pub use registry::{ALL, Description, UnknownWorkload, by_name};
+pub use registry::{ALL, Choice, Description, UnknownWorkload, by_name};
 pub use union::Union;
 
 use checker::{Checker, Event, Op, ProcessId};
+use std::ops::Range;
 
 /// What a generator may know when it is asked for the next operation.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +91,10 @@ pub trait Workload: Send + Sync {
     /// The reads after all faults are healed; ends by itself once each has succeeded.
     fn finale(&self, seed: u64) -> Box<dyn Generator>;
     fn checkers(&self) -> Vec<Box<dyn Checker>>;
-    /// Whether this operation belongs to this workload (several run in one history).
-    fn owns(&self, op: &Op) -> bool;
+    /// The keys that are this workload's alone (several run in one history).
+    fn keys(&self) -> Vec<Range<i64>>;
+    /// Whether this operation belongs to this workload.
+    fn owns(&self, op: &Op) -> bool {
+        judges::concerns(op, &self.keys())
+    }
 }

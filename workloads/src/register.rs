@@ -7,30 +7,31 @@
 //! it saw, and judging is fast. A cas mostly expects what the key was last seen to hold, or hardly any
 //! would succeed.
 
-use crate::generator::{Boxed, Limit, PerKey, TimeLimit, UntilOk};
+use crate::finale::until_ok;
+use crate::generator::{Boxed, Limit, PerKey};
 use crate::{Context, Generator, Next, Workload, seed};
+use checker::store::BLOCK;
 use checker::{Checker, Event, Key, Op, Phase, Ret, Value, linearizability};
 use rand::RngExt;
 use rand_pcg::Pcg64;
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 /// Keys of this workload are `FIRST_KEY..END_KEY`; no other workload uses them.
 pub const FIRST_KEY: i64 = 0;
-pub const END_KEY: i64 = 1 << 40;
+pub const END_KEY: i64 = BLOCK;
+/// Keys of the workload that is mostly cas: as many.
+const FIRST_CAS_KEY: i64 = 64 * BLOCK;
 
 /// Values of one key are numbered within a block of their own, so they are unique over all keys.
 pub const VALUES_PER_KEY: i64 = 1_000_000;
 
-/// Tries of each final read, the pause between two, and the time for all.
-pub(crate) const FINAL_TRIES: u32 = 40;
-pub(crate) const FINAL_PAUSE: Duration = Duration::from_millis(250);
-pub(crate) const FINAL_TIME: Duration = Duration::from_secs(60);
-
 /// One value belongs to one run: the finale reads the keys that the generator has used.
 #[derive(Debug)]
 pub struct Register {
+    name: &'static str,
+    first_key: i64,
     ops_per_key: u64,
     threads_per_key: u64,
     /// Of read, write and cas.
@@ -51,6 +52,8 @@ struct OneKey {
 impl Default for Register {
     fn default() -> Self {
         Self {
+            name: "register",
+            first_key: FIRST_KEY,
             ops_per_key: 1_000,
             threads_per_key: 5,
             weights: [5, 3, 2],
@@ -60,6 +63,15 @@ impl Default for Register {
 }
 
 impl Register {
+    /// The workload `cas-register`: 2 : 2 : 6, on keys of its own.
+    pub fn mostly_cas() -> Self {
+        Self {
+            name: "cas-register",
+            first_key: FIRST_CAS_KEY,
+            ..Self::default().weights(2, 2, 6)
+        }
+    }
+
     /// Operations after which a key is replaced: at most [`VALUES_PER_KEY`]. 1,000 unless told.
     pub fn ops_per_key(self, count: u64) -> Self {
         Self {
@@ -87,7 +99,7 @@ impl Register {
 
 impl Workload for Register {
     fn name(&self) -> &str {
-        "register"
+        self.name
     }
 
     fn model(&self) -> &str {
@@ -98,6 +110,7 @@ impl Workload for Register {
         let used = Arc::clone(&self.used);
         let weights = self.weights;
         let ops_per_key = self.ops_per_key;
+        let (name, first_key) = (self.name, self.first_key);
         let make = move |key: &Key| -> Boxed {
             let number = match key {
                 Key::Int(number) => *number,
@@ -108,36 +121,31 @@ impl Workload for Register {
                 .insert(number);
             let one = OneKey {
                 key: key.clone(),
-                rng: seed::stream(seed, &format!("register/key/{key}")),
+                rng: seed::stream(seed, &format!("{name}/key/{key}")),
                 weights,
-                next_value: number * VALUES_PER_KEY,
+                next_value: (number - first_key) * VALUES_PER_KEY,
                 seen: Value::Nil,
             };
             Box::new(Limit::new(ops_per_key, Box::new(one)))
         };
         // A key's values must not run over: 2^40 keys of a million values stay below 2^63.
-        let keys = (FIRST_KEY..END_KEY).map(Key::Int);
+        let keys = (first_key..first_key + BLOCK).map(Key::Int);
         Box::new(PerKey::new(keys, self.threads_per_key, make))
     }
 
     fn finale(&self, _seed: u64) -> Boxed {
         let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        let reads: Vec<Op> = used
-            .iter()
-            .map(|key| Op::Read {
-                key: Key::Int(*key),
-            })
-            .collect();
-        let reads = UntilOk::new(reads, FINAL_TRIES, FINAL_PAUSE);
-        Box::new(TimeLimit::new(FINAL_TIME, Box::new(reads)))
+        until_ok(used.iter().map(|key| Op::Read {
+            key: Key::Int(*key),
+        }))
     }
 
     fn checkers(&self) -> Vec<Box<dyn Checker>> {
         vec![Box::new(linearizability::Linearizable::cas_register())]
     }
 
-    fn owns(&self, op: &Op) -> bool {
-        matches!(op, Op::Read { .. } | Op::Write { .. } | Op::Cas { .. })
+    fn keys(&self) -> Vec<Range<i64>> {
+        vec![self.first_key..self.first_key + BLOCK]
     }
 }
 

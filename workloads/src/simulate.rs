@@ -1,16 +1,18 @@
 //! Runs a generator in virtual time against an imaginary store, for tests of generators, workloads and
 //! checkers: no clock, no network, the same history for the same seed.
 //!
-//! The store is atomic: each operation takes effect at one moment between its invocation and its
+//! The store is the reference store ([`checker::store`]) and atomic: each operation takes effect at one moment between its invocation and its
 //! completion. An [`Imperfect`](Mood) simulation lets some operations fail, and some end with an
 //! unknown outcome, which then take effect at once, late, or never.
 
 use crate::{Context, Generator, Next, seed};
-use checker::{Event, History, Key, Op, Phase, ProcessId, Reason, Ret, Value};
+use checker::{Event, History, Op, Phase, ProcessId, Reason, Ret};
 use rand::RngExt;
 use rand_pcg::Pcg64;
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
+
+pub use checker::store::Store;
 
 /// How the imaginary store treats its clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,13 +33,6 @@ pub struct Simulation {
     pub latency: (u64, u64),
     /// Virtual nanoseconds after which the generator is not asked any more.
     pub end: u64,
-}
-
-/// An atomic store of registers and lists.
-#[derive(Clone, Debug, Default)]
-pub struct Store {
-    registers: HashMap<Key, Value>,
-    lists: HashMap<Key, Vec<i64>>,
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -62,36 +57,6 @@ impl Default for Simulation {
             mood: Mood::Perfect,
             latency: (1_000_000, 20_000_000),
             end: 60_000_000_000,
-        }
-    }
-}
-
-impl Store {
-    /// Performs an operation: what it gives back, or why it did nothing.
-    pub fn apply(&mut self, op: &Op) -> Result<Ret, Reason> {
-        match op {
-            Op::Read { key } => Ok(Ret::Value(
-                self.registers.get(key).cloned().unwrap_or(Value::Nil),
-            )),
-            Op::Write { key, value } => {
-                self.registers.insert(key.clone(), value.clone());
-                Ok(Ret::Done)
-            }
-            Op::Cas { key, from, to } => {
-                let held = self.registers.entry(key.clone()).or_insert(Value::Nil);
-                if held == from {
-                    *held = to.clone();
-                    Ok(Ret::Done)
-                } else {
-                    Err(Reason::new("mismatch"))
-                }
-            }
-            Op::Append { key, value } => {
-                self.lists.entry(key.clone()).or_default().push(*value);
-                Ok(Ret::Done)
-            }
-            Op::List { key } => Ok(Ret::List(self.lists.get(key).cloned().unwrap_or_default())),
-            other => Err(Reason::new(format!("unsupported: {}", other.name()))),
         }
     }
 }

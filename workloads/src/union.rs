@@ -1,11 +1,13 @@
 //! Several workloads in one run: `register+ledger`.
 
 use crate::generator::{Any, Boxed, Mix};
+use crate::judges::Scoped;
 use crate::{Workload, seed};
-use checker::{Checker, Op};
+use checker::Checker;
+use std::ops::Range;
 
-/// Every thread works on all of them, choosing at random by weight. Their keys do not collide, and no
-/// kind of operation belongs to two.
+/// Every thread works on all of them, choosing at random by weight. Their keys do not collide, and each is judged by
+/// the operations on its own keys.
 pub struct Union {
     name: String,
     model: String,
@@ -54,13 +56,26 @@ impl Workload for Union {
     }
 
     fn checkers(&self) -> Vec<Box<dyn Checker>> {
+        let scoped = |part: &dyn Workload| {
+            let keys = part.keys();
+            let checkers = part.checkers().into_iter();
+            checkers.map(move |checker| -> Box<dyn Checker> {
+                Box::new(Scoped {
+                    keys: keys.clone(),
+                    checker,
+                })
+            })
+        };
         self.parts
             .iter()
-            .flat_map(|(_, part)| part.checkers())
+            .flat_map(|(_, part)| scoped(part.as_ref()))
             .collect()
     }
 
-    fn owns(&self, op: &Op) -> bool {
-        self.parts.iter().any(|(_, part)| part.owns(op))
+    fn keys(&self) -> Vec<Range<i64>> {
+        self.parts
+            .iter()
+            .flat_map(|(_, part)| part.keys())
+            .collect()
     }
 }

@@ -11,7 +11,22 @@ pub fn run(args: &List) -> Result<u8> {
     if args.output.json {
         let workloads: Vec<_> = workloads::ALL
             .iter()
-            .map(|workload| serde_json::json!({"name": workload.name, "description": workload.about}))
+            .map(|workload| {
+                let options: Vec<_> = workload
+                    .options
+                    .iter()
+                    .map(|option| {
+                        serde_json::json!({
+                            "name": option.name, "default": option.default, "least": option.least,
+                            "most": option.most, "description": option.about,
+                        })
+                    })
+                    .collect();
+                serde_json::json!({
+                    "name": workload.name, "model": workload.model, "description": workload.about,
+                    "options": options,
+                })
+            })
             .collect();
         let faults: Vec<_> = Kind::ALL
             .iter()
@@ -37,9 +52,16 @@ pub fn run(args: &List) -> Result<u8> {
             println!("          {}; {}", setting.help, setting.allowed);
         }
     }
-    println!("\nworkloads (--workload)");
+    println!("\nworkloads (--workload NAME, or NAME:OPTION=NUMBER:...)");
     for workload in workloads::ALL {
         row(workload.name, workload.about);
+        for option in workload.options {
+            println!("      {}={}", option.name, option.default);
+            println!(
+                "          {}; {} to {}",
+                option.about, option.least, option.most
+            );
+        }
     }
     println!("\nfaults (--nemesis)");
     for kind in Kind::ALL {

@@ -1,6 +1,7 @@
 //! A client of one strata server, over HTTP.
 //!
-//! What becomes of an operation is decided here and nowhere else:
+//! What is asked for an operation, and what its answers mean, is in [`operations`](super::operations). What becomes of
+//! a request is decided here and nowhere else:
 //!
 //! | what happened | write | read |
 //! |---|---|---|
@@ -8,17 +9,21 @@
 //! | an error that the server calls definite | fail | fail |
 //! | an error that it does not, a timeout, a broken connection, an answer that can't be read | info | fail |
 //!
-//! A read that failed changed nothing, so nothing about it is unknown. The HTTP library is told to repeat
+//! A read that failed changed nothing, so nothing about it is unknown. A dequeue or pop reads before it writes, and
+//! begins anew when another client was first: what was refused for certain may be asked again in another form. No
+//! request of unknown fate is ever repeated. The HTTP library is told to repeat
 //! nothing, to follow no redirect and to use no proxy. One thing it does by itself: when it finds the kept
 //! connection closed *before the first byte of a request was written*, it opens another; the server
 //! never sees such a request twice.
 
+use super::operations::{Exchange, Failure, Turn};
 use crate::{Client, Error, Result};
 use async_trait::async_trait;
-use checker::{Key, Op, Outcome, Reason, Ret, Value};
+use checker::{Op, Outcome, Reason};
 use cluster::api::{Answer, ApiError, KvOp, Request};
 use std::net::SocketAddr;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// A server that runs accepts at once; one that does not within this time will not.
 const CONNECT_LIMIT: Duration = Duration::from_millis(500);
@@ -58,22 +63,25 @@ pub(super) fn http(kept: usize) -> Result<reqwest::Client> {
 #[async_trait]
 impl Client for StrataClient {
     async fn invoke(&mut self, op: &Op, deadline: Duration) -> Outcome {
-        let Some(kv) = encode(op) else {
+        let Some((mut exchange, mut kv)) = Exchange::begin(op) else {
             return Outcome::Fail(Reason::new(format!(
                 "unsupported: strata has no {} like this",
                 op.name()
             )));
         };
-        let request = Request {
-            op: kv,
-            session: None,
-            stale: false,
-            timeout_ms: Some(deadline.as_millis().try_into().unwrap_or(u64::MAX)),
-        };
-        match self.exchange(&request, deadline).await {
-            Ok(answer) => decode(op, answer),
-            Err(Failure::Definite(reason)) => Outcome::Fail(reason),
-            Err(Failure::Indefinite(reason)) => unknown(op, reason),
+        let end = Instant::now() + deadline;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let answer = match left.as_millis() {
+                0 => Err(Failure::Definite(Reason::new(
+                    "timeout: not asked any more",
+                ))),
+                _ => self.ask(kv, left).await,
+            };
+            match exchange.answered(answer) {
+                Turn::Ask(next) => kv = next,
+                Turn::End(outcome) => return outcome,
+            }
         }
     }
 
@@ -86,25 +94,19 @@ impl Client for StrataClient {
     }
 }
 
-/// Why there is no answer.
-enum Failure {
-    /// The request did not take effect and never will.
-    Definite(Reason),
-    /// It may have, or may yet.
-    Indefinite(Reason),
-}
-
 impl StrataClient {
-    async fn exchange(
-        &self,
-        request: &Request,
-        deadline: Duration,
-    ) -> std::result::Result<Answer, Failure> {
+    async fn ask(&self, op: KvOp, deadline: Duration) -> std::result::Result<Answer, Failure> {
+        let request = Request {
+            op,
+            session: None,
+            stale: false,
+            timeout_ms: Some(deadline.as_millis().try_into().unwrap_or(u64::MAX)),
+        };
         let sent = self
             .http
             .post(&self.url)
             .timeout(deadline)
-            .json(request)
+            .json(&request)
             .send()
             .await;
         let response = sent.map_err(classify)?;
@@ -148,14 +150,6 @@ fn classify(error: reqwest::Error) -> Failure {
     })
 }
 
-fn unknown(op: &Op, reason: Reason) -> Outcome {
-    if op.is_read_only() {
-        Outcome::Fail(reason)
-    } else {
-        Outcome::Info(reason)
-    }
-}
-
 /// The innermost cause, which is the one that says something.
 pub(super) fn root(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
@@ -163,73 +157,6 @@ pub(super) fn root(error: &reqwest::Error) -> String {
         cause = inner;
     }
     cause.to_string()
-}
-
-/// Registers and lists are different objects even under equal keys.
-fn register(key: &Key) -> String {
-    format!("register/{key}")
-}
-
-fn list(key: &Key) -> String {
-    format!("list/{key}")
-}
-
-/// A register's text: JSON, so that the number 5 and the text "5" stay apart. Nil is an absent key.
-fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::Nil => None,
-        Value::Int(n) => Some(n.to_string()),
-        Value::Text(_) => serde_json::to_string(value).ok(),
-    }
-}
-
-/// What the server is asked for; nothing where it has no such operation.
-fn encode(op: &Op) -> Option<KvOp> {
-    Some(match op {
-        Op::Read { key } => KvOp::Get { key: register(key) },
-        Op::Write { key, value } => match text(value) {
-            Some(value) => KvOp::Put {
-                key: register(key),
-                value,
-            },
-            None => KvOp::Delete { key: register(key) },
-        },
-        Op::Cas { key, from, to } => KvOp::Cas {
-            key: register(key),
-            from: text(from),
-            to: text(to)?,
-        },
-        Op::Append { key, value } => KvOp::Append {
-            key: list(key),
-            value: format!("{value} "),
-        },
-        Op::List { key } => KvOp::Get { key: list(key) },
-        _ => return None,
-    })
-}
-
-/// Whether [`encode`] knows the operation.
-pub(super) fn supports(op: &Op) -> bool {
-    encode(op).is_some()
-}
-
-fn decode(op: &Op, answer: Answer) -> Outcome {
-    match op {
-        Op::Read { .. } => Outcome::Ok(Ret::Value(match answer.value {
-            None => Value::Nil,
-            Some(text) => {
-                serde_json::from_str(&text).unwrap_or_else(|_| Value::Text(text.as_str().into()))
-            }
-        })),
-        Op::List { .. } => {
-            let text = answer.value.unwrap_or_default();
-            match text.split_whitespace().map(str::parse).collect() {
-                Ok(numbers) => Outcome::Ok(Ret::List(numbers)),
-                Err(_) => Outcome::Fail(Reason::new(format!("bad-answer: not a list: {text:?}"))),
-            }
-        }
-        _ => Outcome::Ok(Ret::Done),
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 use super::*;
+use checker::Ret;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -251,69 +252,4 @@ async fn one_connection_is_kept_until_it_is_dropped_on_purpose() {
         Outcome::Ok(Ret::Done)
     );
     assert_eq!(server.counts(), (2, 4));
-}
-
-#[test]
-fn operations_become_requests_and_registers_and_lists_stay_apart() {
-    let key = Key::from(7);
-    let text = Value::Text("7".into());
-    let ops = [
-        Op::Read { key: key.clone() },
-        Op::List { key: key.clone() },
-        Op::Write {
-            key: key.clone(),
-            value: 5.into(),
-        },
-        Op::Write {
-            key: key.clone(),
-            value: text,
-        },
-        Op::Write {
-            key: key.clone(),
-            value: Value::Nil,
-        },
-        Op::Cas {
-            key: key.clone(),
-            from: Value::Nil,
-            to: 1.into(),
-        },
-        Op::Append { key, value: -3 },
-    ];
-    let lines = ops.map(|op| serde_json::to_string(&encode(&op)).unwrap() + "\n");
-    assert_eq!(
-        lines.concat(),
-        r#"{"op":"get","key":"register/7"}
-{"op":"get","key":"list/7"}
-{"op":"put","key":"register/7","value":"5"}
-{"op":"put","key":"register/7","value":"\"7\""}
-{"op":"delete","key":"register/7"}
-{"op":"cas","key":"register/7","from":null,"to":"1"}
-{"op":"append","key":"list/7","value":"-3 "}
-"#
-    );
-    let removal = Op::Cas {
-        key: 7.into(),
-        from: 1.into(),
-        to: Value::Nil,
-    };
-    assert!(!supports(&removal));
-}
-
-#[test]
-fn answers_become_values() {
-    let seen = |op: &Op, value: Option<&str>| {
-        let value = value.map(str::to_owned);
-        shown(decode(op, Answer { value, index: 1 }))
-    };
-    let list = Op::List { key: 1.into() };
-    assert_eq!(seen(&read(), None), "ok Value(Nil)");
-    assert_eq!(seen(&read(), Some("-4")), "ok Value(Int(-4))");
-    assert_eq!(seen(&read(), Some("\"4\"")), "ok Value(Text(\"4\"))");
-    assert_eq!(seen(&read(), Some("four")), "ok Value(Text(\"four\"))");
-    assert_eq!(seen(&list, None), "ok List([])");
-    assert_eq!(seen(&list, Some("1 2 -3 ")), "ok List([1, 2, -3])");
-    assert_eq!(
-        seen(&list, Some("1 x ")),
-        "fail bad-answer: not a list: \"1 x \""
-    );
 }

@@ -6,6 +6,7 @@
 
 mod admin;
 mod client;
+pub mod operations;
 pub mod settings;
 
 use crate::{Client, Error, Result, ServerStatus, SettingDoc, System};
@@ -174,7 +175,7 @@ impl System for Strata {
     }
 
     fn supports(&self, op: &Op) -> bool {
-        client::supports(op)
+        operations::supports(op)
     }
 
     fn settings(&self) -> Vec<SettingDoc> {
