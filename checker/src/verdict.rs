@@ -39,6 +39,12 @@ pub trait Checker: Send + Sync {
     /// Kebab-case; the key under `checks` in `results.json`.
     fn name(&self) -> &'static str;
     fn check(&self, history: &History, budget: Budget) -> Verdict;
+
+    /// The validity alone. Shrinking asks for it thousands of times; checkers whose reasons take long
+    /// to find say it here without them.
+    fn decide(&self, history: &History, budget: Budget) -> Validity {
+        self.check(history, budget).valid
+    }
 }
 
 impl Default for Budget {

@@ -6,6 +6,9 @@
 //! reads of unknown outcome tell and change nothing: both are gone from here on.
 
 use super::look_ahead;
+use super::schedule::Schedule;
+use super::search::Answer;
+use super::slots::BuildWordHasher;
 use crate::history::Operation;
 use crate::model::{Footprint, Model};
 use crate::{Op, Ret, Value};
@@ -13,9 +16,6 @@ use std::collections::HashMap;
 
 /// The deadline of an operation that need not take effect.
 pub const NEVER: u32 = u32::MAX;
-
-/// Entries that [`Entries::open`] may list: 1 GiB.
-const OPEN_MAX: usize = 1 << 28;
 
 /// An operation as the search sees it. Times are positions in the history.
 #[derive(Clone, Debug)]
@@ -35,46 +35,49 @@ pub struct Entries<'a, M> {
     pub initial: M,
     pub entries: Vec<Entry<'a>>,
     pub classes: Vec<Class<'a>>,
-    /// For models with footprints.
-    pub values: Option<Values>,
-    /// The entries with a deadline, by deadline. The position here is the entry's *rank*.
-    pub order: Vec<u32>,
-    /// For each rank, the entries that are open just before that deadline: called, and of this rank or
-    /// a later one; by deadline. `open[starts[r]..starts[r + 1]]`.
-    pub open: Vec<u32>,
-    pub starts: Vec<u32>,
-    /// By entry: its bit while it is open. Bits are used again after a deadline.
-    pub slots: Vec<u32>,
-    /// The entries without a deadline, by call; the position is the bit.
-    pub optional: Vec<u32>,
-    /// For each rank, how many of `optional` have been called.
-    pub optional_called: Vec<u32>,
-    /// Bits that a mask needs.
-    pub width: u32,
-    /// Whether it is plain without a search that there can be no linearization.
-    pub impossible: bool,
-    /// Whether so many operations are open for so long that listing them takes too much memory.
-    pub too_wide: bool,
+    /// The answer, where it is plain without a search.
+    pub answer: Option<Answer>,
+    /// Empty where there is an answer.
+    pub schedule: Schedule,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Class<'a> {
     pub op: &'a Op,
     pub ret: Option<&'a Ret>,
-    /// Whether several entries have it.
-    pub shared: bool,
 }
 
 /// The values of an object that holds one, as numbers.
 #[derive(Debug, Default)]
 pub struct Values {
-    pub names: Vec<Value>,
+    pub count: u32,
     pub initial: u32,
-    /// By class: what it observes and installs.
-    pub observes: Vec<Option<u32>>,
-    pub installs: Vec<Option<u32>>,
-    /// By value: when the object may stop holding it.
+    /// By class.
+    pub effects: Vec<Effect>,
+    /// By value: when the object may stop holding it. Empty without look-ahead.
     pub leave: Vec<look_ahead::Leave>,
+}
+
+/// What the entries of a class observe and install.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Effect {
+    pub observes: Option<u32>,
+    pub installs: Option<u32>,
+}
+
+impl Effect {
+    /// Whether it replaces whatever is there.
+    #[inline]
+    pub fn is_blind(&self) -> bool {
+        self.observes.is_none() && self.installs.is_some()
+    }
+}
+
+/// The entries of a stretch of a history.
+pub struct Stretch<'a, M> {
+    pub entries: Entries<'a, M>,
+    /// The numbers of the values in which the stretch begins, for objects that hold one.
+    pub values: Vec<u32>,
 }
 
 impl<'a, M: Model> Entries<'a, M> {
@@ -83,34 +86,39 @@ impl<'a, M: Model> Entries<'a, M> {
     ///
     /// `look_ahead` off leaves out everything that is not needed to be right (for tests).
     pub fn prepare(operations: &[Operation<'a>], end: u32, initial: M, look_ahead: bool) -> Self {
-        let mut prepared = Self {
-            initial,
-            entries: Vec::new(),
-            classes: Vec::new(),
-            values: None,
-            order: Vec::new(),
-            open: Vec::new(),
-            starts: Vec::new(),
-            slots: Vec::new(),
-            optional: Vec::new(),
-            optional_called: Vec::new(),
-            width: 0,
-            impossible: false,
-            too_wide: false,
+        let mut prepared = Self::collect(operations, end, initial);
+        let values = match look_ahead {
+            true => prepared.number_values(&[]).map(|(values, _)| values),
+            false => None,
         };
-        prepared.collect(operations, end);
-        if look_ahead && let Some(values) = prepared.number_values() {
-            prepared.values = Some(values);
-            look_ahead::apply(&mut prepared);
-        }
-        if !prepared.impossible {
-            prepared.arrange();
+        let values = values.map(|mut values| {
+            prepared.answer = look_ahead::apply(&mut prepared.entries, &mut values);
+            values
+        });
+        if prepared.answer.is_none() {
+            prepared.schedule =
+                Schedule::arrange(&prepared.entries, prepared.classes.len(), values);
         }
         prepared
     }
 
-    fn collect(&mut self, operations: &[Operation<'a>], end: u32) {
-        let mut known: HashMap<(&Op, Option<&Ret>), u32> = HashMap::new();
+    /// Prepares a stretch of a history that began before it, in one of `states`, and goes on after it,
+    /// so that nothing can be looked for ahead.
+    pub fn prepare_stretch(operations: &[Operation<'a>], states: &[M]) -> Stretch<'a, M> {
+        let initial = states.first().expect("an object is in some state");
+        let mut entries = Self::collect(operations, NEVER, initial.clone());
+        let (values, numbers) = entries.number_values(states).unzip();
+        entries.schedule = Schedule::arrange(&entries.entries, entries.classes.len(), values);
+        Stretch {
+            entries,
+            values: numbers.unwrap_or_default(),
+        }
+    }
+
+    fn collect(operations: &[Operation<'a>], end: u32, initial: M) -> Self {
+        let mut classes: Vec<Class<'a>> = Vec::new();
+        let mut entries: Vec<Entry<'a>> = Vec::with_capacity(operations.len());
+        let mut known: HashMap<Class<'a>, u32, BuildWordHasher> = HashMap::default();
         for operation in operations {
             let call = position(operation.invoked_at);
             if call >= end {
@@ -129,15 +137,15 @@ impl<'a, M: Model> Entries<'a, M> {
                 (Some(_), Some(at)) => at,
                 _ => NEVER,
             };
-            let class = *known.entry((operation.op(), ret)).or_insert_with(|| {
-                self.classes.push(Class {
-                    op: operation.op(),
-                    ret,
-                    shared: false,
-                });
-                position(self.classes.len() - 1)
+            let class = Class {
+                op: operation.op(),
+                ret,
+            };
+            let class = *known.entry(class).or_insert_with(|| {
+                classes.push(class);
+                position(classes.len() - 1)
             });
-            self.entries.push(Entry {
+            entries.push(Entry {
                 operation: *operation,
                 call,
                 deadline,
@@ -145,104 +153,53 @@ impl<'a, M: Model> Entries<'a, M> {
                 unobserved: false,
             });
         }
+        Self {
+            initial,
+            entries,
+            classes,
+            answer: None,
+            schedule: Schedule::default(),
+        }
     }
 
-    /// Numbers the values, if the model has footprints for all operations.
-    fn number_values(&self) -> Option<Values> {
-        let mut numbers: HashMap<Value, u32> = HashMap::new();
-        let mut values = Values::default();
+    /// Numbers the values, if the model has footprints for all operations. With the numbers of the
+    /// values that the `states` are.
+    fn number_values(&self, states: &[M]) -> Option<(Values, Vec<u32>)> {
+        let mut numbers: HashMap<Value, u32, BuildWordHasher> = HashMap::default();
         let mut number = |value: Value| {
-            *numbers.entry(value).or_insert_with_key(|value| {
-                values.names.push(value.clone());
-                position(values.names.len() - 1)
-            })
+            let next = position(numbers.len());
+            *numbers.entry(value).or_insert(next)
         };
-        let initial = self.initial.value()?;
+        let initial = number(self.initial.value()?);
+        let mut effects = Vec::with_capacity(self.classes.len());
         for class in &self.classes {
             let Footprint { observes, installs } = M::footprint(class.op, class.ret)?;
-            values.observes.push(observes.map(&mut number));
-            values.installs.push(installs.map(&mut number));
+            effects.push(Effect {
+                observes: observes.map(&mut number),
+                installs: installs.map(&mut number),
+            });
         }
-        values.initial = number(initial);
-        Some(values)
-    }
-
-    /// Orders the entries by deadline and notes which are open when.
-    fn arrange(&mut self) {
-        let mut uses = vec![0u32; self.classes.len()];
-        for entry in &self.entries {
-            uses[entry.class as usize] += 1;
-        }
-        for (class, uses) in self.classes.iter_mut().zip(uses) {
-            class.shared = uses > 1;
-        }
-        let entries = &self.entries;
-        let all = || 0..position(entries.len());
-        let deadline = |entry: &u32| entries[*entry as usize].deadline;
-        let call = |entry: &u32| entries[*entry as usize].call;
-        self.order = all().filter(|entry| deadline(entry) != NEVER).collect();
-        self.order
-            .sort_by_key(|entry| (deadline(entry), call(entry)));
-        self.optional = all().filter(|entry| deadline(entry) == NEVER).collect();
-        self.slots = vec![0; entries.len()];
-        let mut rank = vec![0u32; entries.len()];
-        for (at, entry) in self.order.iter().enumerate() {
-            rank[*entry as usize] = position(at);
-        }
-        let mut by_call = self.order.clone();
-        by_call.sort_by_key(call);
-        let mut by_call = by_call.into_iter().peekable();
-        let mut open: Vec<u32> = Vec::new();
-        let mut free_slots: Vec<u32> = Vec::new();
-        let mut called = 0;
-        for entry in &self.order {
-            let deadline = deadline(entry);
-            while let Some(new) = by_call.next_if(|new| call(new) < deadline) {
-                let at = open.partition_point(|other| rank[*other as usize] < rank[new as usize]);
-                open.insert(at, new);
-                self.slots[new as usize] = free_slots.pop().unwrap_or_else(|| {
-                    self.width += 1;
-                    self.width - 1
-                });
-            }
-            if self.open.len() + open.len() > OPEN_MAX {
-                self.too_wide = true;
-                return;
-            }
-            self.starts.push(position(self.open.len()));
-            self.open.extend_from_slice(&open);
-            while called < self.optional.len() && call(&self.optional[called]) < deadline {
-                called += 1;
-            }
-            self.optional_called.push(position(called));
-            // The entry itself is open: its call comes before its deadline.
-            open.retain(|other| other != entry);
-            free_slots.push(self.slots[*entry as usize]);
-        }
-        self.starts.push(position(self.open.len()));
-        self.width = self.width.max(position(self.optional.len()));
-    }
-
-    pub fn open_at(&self, rank: u32) -> &[u32] {
-        let rank = rank as usize;
-        &self.open[self.starts[rank] as usize..self.starts[rank + 1] as usize]
-    }
-
-    pub fn optional_at(&self, rank: u32) -> &[u32] {
-        &self.optional[..self.optional_called[rank as usize] as usize]
-    }
-
-    pub fn deadline_of(&self, rank: u32) -> u32 {
-        self.entries[self.order[rank as usize] as usize].deadline
+        let states = states
+            .iter()
+            .map(|state| state.value().map(&mut number))
+            .collect::<Option<Vec<u32>>>()?;
+        let values = Values {
+            count: position(numbers.len()),
+            initial,
+            effects,
+            leave: Vec::new(),
+        };
+        Some((values, states))
     }
 
     /// Bytes that this holds, about.
     pub fn memory(&self) -> usize {
-        self.entries.len() * (size_of::<Entry<'_>>() + size_of::<Class<'_>>() + 64)
-            + (self.open.len() + self.starts.len()) * size_of::<u32>()
+        self.entries.capacity() * size_of::<Entry<'_>>()
+            + self.classes.capacity() * (size_of::<Class<'_>>() + size_of::<Effect>())
+            + self.schedule.memory()
     }
 }
 
-fn position(at: usize) -> u32 {
+pub fn position(at: usize) -> u32 {
     u32::try_from(at).expect("a history of 4 billion events does not fit into memory")
 }

@@ -24,11 +24,13 @@
 //!
 //! With rules 1 to 3 done to a fixed point, it is plain that there is no linearization where an observer
 //! has no installer, an installer is called after its deadline, two cas from one unique value succeeded,
-//! or [`zones`] contradict one another.
+//! or [`zones`] contradict one another. Where all values are unique, [`chains`] gives the answer without
+//! a search.
 
-use super::entries::{Entries, NEVER, Values};
+use super::chains;
+use super::entries::{Entry, NEVER, Values};
+use super::search::Answer;
 use super::zones;
-use crate::model::Model;
 
 /// When a unique value may be replaced. All of it is void for values that can come back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,36 +42,47 @@ pub struct Leave {
 }
 
 /// Entries that observe and install each value.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Users {
     observers: u32,
     installers: u32,
     /// The installer, if there is one.
-    installer: Option<u32>,
+    installer: u32,
 }
 
-pub fn apply<M: Model>(prepared: &mut Entries<'_, M>) {
-    let Some(mut values) = prepared.values.take() else {
-        return;
+/// Applies the rules. The answer, if they give it.
+pub fn apply(entries: &mut Vec<Entry<'_>>, values: &mut Values) -> Option<Answer> {
+    if entries.iter().any(|entry| entry.deadline == NEVER) {
+        drop_optional(entries, values);
+    }
+    let users = count(entries, values);
+    let possible = set_deadlines(entries, values, &users) && mark(entries, values, &users);
+    if !possible {
+        return Some(Answer::NotLinearizable);
+    }
+    let unique: Vec<bool> = (0..values.count)
+        .map(|value| is_unique(&users, value, values.initial))
+        .collect();
+    let in_chains = |entry: &Entry<'_>| {
+        let effect = values.effects[entry.class as usize];
+        entry.deadline != NEVER && (effect.observes.is_some() || effect.installs.is_some())
     };
-    drop_optional(prepared, &values);
-    let users = count(prepared, &values);
-    let initial = values.initial;
-    prepared.impossible = !set_deadlines(prepared, &values, &users)
-        || zones::contradict(prepared, &values, |value| is_unique(&users, value, initial));
-    prepared.impossible |= !mark(prepared, &mut values, &users);
-    prepared.values = Some(values);
+    if unique.iter().all(|unique| *unique) && entries.iter().all(in_chains) {
+        return Some(chains::order(entries, values));
+    }
+    zones::contradict(entries, values, &unique).then_some(Answer::NotLinearizable)
 }
 
-fn count<M>(prepared: &Entries<'_, M>, values: &Values) -> Vec<Users> {
-    let mut users = vec![Users::default(); values.names.len()];
-    for (at, entry) in prepared.entries.iter().enumerate() {
-        if let Some(value) = values.observes[entry.class as usize] {
+fn count(entries: &[Entry<'_>], values: &Values) -> Vec<Users> {
+    let mut users = vec![Users::default(); values.count as usize];
+    for (at, entry) in (0..).zip(entries) {
+        let effect = values.effects[entry.class as usize];
+        if let Some(value) = effect.observes {
             users[value as usize].observers += 1;
         }
-        if let Some(value) = values.installs[entry.class as usize] {
+        if let Some(value) = effect.installs {
             users[value as usize].installers += 1;
-            users[value as usize].installer = Some(at as u32);
+            users[value as usize].installer = at;
         }
     }
     users
@@ -77,80 +90,123 @@ fn count<M>(prepared: &Entries<'_, M>, values: &Values) -> Vec<Users> {
 
 /// Whether the object begins to hold a value at most once.
 fn is_unique(users: &[Users], value: u32, initial: u32) -> bool {
-    users[value as usize].installers == u32::from(value != initial)
+    users[value as usize].installers <= u32::from(value != initial)
 }
 
 /// Rules 1 and 2, until nothing changes: a dropped cas is no observer and no installer any more.
-fn drop_optional<M>(prepared: &mut Entries<'_, M>, values: &Values) {
-    loop {
-        let users = count(prepared, values);
-        let before = prepared.entries.len();
-        prepared.entries.retain(|entry| {
-            let observes = values.observes[entry.class as usize];
-            let installs = values.installs[entry.class as usize];
-            let seen = installs.is_none_or(|value| users[value as usize].observers > 0);
-            let possible = observes.is_none_or(|value| {
-                value == values.initial || users[value as usize].installers > 0
-            });
-            entry.deadline != NEVER || (seen && possible)
-        });
-        if prepared.entries.len() == before {
-            return;
+fn drop_optional(entries: &mut Vec<Entry<'_>>, values: &Values) {
+    let mut users = count(entries, values);
+    let effect = |entry: &Entry<'_>| values.effects[entry.class as usize];
+    let mut installers: Vec<Vec<u32>> = vec![Vec::new(); values.count as usize];
+    let mut observers = installers.clone();
+    for (at, entry) in (0..).zip(&*entries) {
+        if entry.deadline == NEVER {
+            if let Some(value) = effect(entry).installs {
+                installers[value as usize].push(at);
+            }
+            if let Some(value) = effect(entry).observes {
+                observers[value as usize].push(at);
+            }
         }
     }
+    let mut dropped = vec![false; entries.len()];
+    let mut changed: Vec<u32> = (0..values.count).collect();
+    while let Some(value) = changed.pop() {
+        let used = users[value as usize];
+        let mut gone: Vec<u32> = Vec::new();
+        if used.observers == 0 {
+            gone.append(&mut installers[value as usize]);
+        }
+        if used.installers == 0 && value != values.initial {
+            gone.append(&mut observers[value as usize]);
+        }
+        for at in gone {
+            if std::mem::replace(&mut dropped[at as usize], true) {
+                continue;
+            }
+            let effect = effect(&entries[at as usize]);
+            if let Some(value) = effect.observes {
+                users[value as usize].observers -= 1;
+                changed.push(value);
+            }
+            if let Some(value) = effect.installs {
+                users[value as usize].installers -= 1;
+                changed.push(value);
+            }
+        }
+    }
+    let mut dropped = dropped.into_iter();
+    entries.retain(|_| !dropped.next().unwrap_or(false));
 }
 
 /// Rule 3. False if it shows that there is no linearization.
-fn set_deadlines<M>(prepared: &mut Entries<'_, M>, values: &Values, users: &[Users]) -> bool {
-    let mut changed: Vec<u32> = (0..prepared.entries.len() as u32).collect();
-    while let Some(at) = changed.pop() {
-        let entry = &prepared.entries[at as usize];
-        let deadline = entry.deadline;
-        let Some(value) = values.observes[entry.class as usize] else {
+fn set_deadlines(entries: &mut [Entry<'_>], values: &Values, users: &[Users]) -> bool {
+    let mut changes: Vec<u32> = Vec::new();
+    for at in 0..entries.len() {
+        let effect = values.effects[entries[at].class as usize];
+        let (deadline, observed) = (entries[at].deadline, effect.observes);
+        let Some(value) = observed.filter(|value| *value != values.initial) else {
             continue;
         };
-        if deadline == NEVER || value == values.initial {
+        let users = &users[value as usize];
+        if deadline == NEVER {
             continue;
         }
-        let users = &users[value as usize];
-        match (users.installers, users.installer) {
-            (0, _) => return false,
-            (1, Some(installer)) => {
-                let installer_entry = &mut prepared.entries[installer as usize];
-                if deadline < installer_entry.deadline {
-                    installer_entry.deadline = deadline;
-                    changed.push(installer);
-                }
+        if users.installers == 0 {
+            return false;
+        }
+        if users.installers == 1 {
+            let installer = &mut entries[users.installer as usize];
+            installer.deadline = installer.deadline.min(deadline);
+            // What a cas observes is older still.
+            if values.effects[installer.class as usize].observes.is_some() {
+                changes.push(users.installer);
             }
-            _ => {}
         }
     }
-    prepared
-        .entries
-        .iter()
-        .all(|entry| entry.call < entry.deadline)
+    // By deadline, so that each is lowered once: nothing earlier comes after.
+    changes.sort_unstable_by_key(|at| entries[*at as usize].deadline);
+    for change in changes {
+        let mut at = change;
+        loop {
+            let deadline = entries[at as usize].deadline;
+            let observed = values.effects[entries[at as usize].class as usize].observes;
+            let Some(value) = observed.filter(|value| *value != values.initial) else {
+                break;
+            };
+            let users = &users[value as usize];
+            if users.installers == 0 {
+                return false;
+            }
+            if users.installers > 1 || entries[users.installer as usize].deadline <= deadline {
+                break;
+            }
+            at = users.installer;
+            entries[at as usize].deadline = deadline;
+        }
+    }
+    entries.iter().all(|entry| entry.call < entry.deadline)
 }
 
 /// Rules 4 and 5. False if two entries must both be the one cas from a value.
-fn mark<M>(prepared: &mut Entries<'_, M>, values: &mut Values, users: &[Users]) -> bool {
+fn mark(entries: &mut [Entry<'_>], values: &mut Values, users: &[Users]) -> bool {
     let mut possible = true;
-    values.leave = vec![Leave::default(); values.names.len()];
-    for (at, entry) in prepared.entries.iter_mut().enumerate() {
-        let observes = values.observes[entry.class as usize];
-        let installs = values.installs[entry.class as usize];
-        if let (None, Some(value)) = (observes, installs) {
+    values.leave = vec![Leave::default(); values.count as usize];
+    for (at, entry) in (0..).zip(entries) {
+        let effect = values.effects[entry.class as usize];
+        if let (None, Some(value)) = (effect.observes, effect.installs) {
             entry.unobserved = users[value as usize].observers == 0;
         }
-        let Some(value) = observes else {
+        let Some(value) = effect.observes else {
             continue;
         };
         if !is_unique(users, value, values.initial) || entry.deadline == NEVER {
             continue;
         }
         let leave = &mut values.leave[value as usize];
-        match installs {
+        match effect.installs {
             None => leave.last_read_call = leave.last_read_call.max(Some(entry.call)),
-            Some(to) if to != value => possible &= leave.only_by.replace(at as u32).is_none(),
+            Some(to) if to != value => possible &= leave.only_by.replace(at).is_none(),
             Some(_) => {}
         }
     }

@@ -1,28 +1,50 @@
 //! Linearizability: every operation seems to take effect at one moment between its invocation and its
 //! completion (Herlihy and Wing 1990).
 //!
-//! Objects are judged one by one. For each, `entries` prepares the operations, `look_ahead` uses
-//! what the whole history tells, `search` looks for an order, and `explain` says why there is none.
+//! Objects are judged one by one:
+//!
+//! | where | what |
+//! |---|---|
+//! | [`special`](crate::special) | answers for some objects that need no search |
+//! | `entries` | the operations of an object that happened, or may have, and what they do |
+//! | `look_ahead`, `zones`, `chains` | what the whole history tells of objects that hold one value: often the answer |
+//! | `schedule` | who can take effect when, as bare numbers |
+//! | `moves`, `memo`, `states`, `slots` | the configurations of the search, and the steps between them |
+//! | `search`, `depth`, `breadth` | the search for an order, in several ways |
+//! | `explain` | why there is none |
+//! | [`Online`] | the same while the history is still being recorded |
+//!
 //! This file deals the objects out to threads, under the limits of the budget.
 
+mod breadth;
+mod chains;
+mod depth;
 mod entries;
 mod explain;
 mod look_ahead;
-mod mask;
+mod memo;
+mod moves;
+mod online;
+mod schedule;
 mod search;
+mod slots;
+mod states;
 mod zones;
 
 #[cfg(test)]
 mod tests;
 
+pub use online::Online;
+
 use crate::history::Operation;
 use crate::model::{Model, Register};
 use crate::special::Decision;
-use crate::verdict::{Budget, Checker, Verdict};
+use crate::verdict::{Budget, Checker, Validity, Verdict};
 use crate::{History, Key, Op};
 use entries::{Entries, NEVER};
 use search::{Answer, Found, Limit, Limits, search};
-use std::collections::BTreeMap;
+use slots::BuildWordHasher;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -31,6 +53,9 @@ use std::time::{Duration, Instant};
 /// one: so that one hard object does not keep an easy violation from being found.
 const FIRST_GO: u64 = 50_000;
 const MORE: u64 = 16;
+
+/// Objects with fewer operations in all are judged before a thread would have started.
+const WORTH_THREADS: usize = 4_000;
 
 /// More threads would share the memory without being faster.
 const THREADS_MAX: usize = 8;
@@ -66,21 +91,34 @@ impl<M: Model> Linearizable<M> {
         }
     }
 
+    /// The judgement of a history while it is being recorded.
+    pub fn online(&self, budget: Budget) -> Online<M> {
+        Online::new(self.clone(), budget)
+    }
+
     fn objects<'a>(&self, operations: &[Operation<'a>]) -> Vec<Object<'a>> {
-        let mut objects: BTreeMap<Option<Key>, Vec<Operation<'a>>> = BTreeMap::new();
+        let mut places: HashMap<Option<Key>, usize, BuildWordHasher> = HashMap::default();
+        let mut objects: Vec<Object<'a>> = Vec::new();
         for operation in operations
             .iter()
             .filter(|operation| (self.owns)(operation.op()))
         {
-            objects
-                .entry(M::partition(operation.op()))
-                .or_default()
-                .push(*operation);
+            let key = M::partition(operation.op());
+            let place = match places.get(&key) {
+                Some(place) => *place,
+                None => {
+                    objects.push(Object {
+                        key: key.clone(),
+                        operations: Vec::new(),
+                    });
+                    places.insert(key, objects.len() - 1);
+                    objects.len() - 1
+                }
+            };
+            objects[place].operations.push(*operation);
         }
+        objects.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         objects
-            .into_iter()
-            .map(|(key, operations)| Object { key, operations })
-            .collect()
     }
 
     /// Judges the objects with growing limits until all are decided, one is refuted, or the budget is
@@ -103,10 +141,15 @@ impl<M: Model> Linearizable<M> {
             if undecided.is_empty() || refuted {
                 return answers.into_iter().flatten().collect();
             }
-            let threads = std::thread::available_parallelism()
-                .map_or(1, |threads| threads.get())
-                .min(THREADS_MAX)
-                .min(undecided.len());
+            let operations = undecided.iter().map(|at| objects[*at].operations.len());
+            let threads =
+                match configurations == FIRST_GO && operations.sum::<usize>() < WORTH_THREADS {
+                    true => 1,
+                    false => std::thread::available_parallelism()
+                        .map_or(1, |threads| threads.get())
+                        .min(THREADS_MAX)
+                        .min(undecided.len()),
+                };
             let limits = Limits {
                 deadline,
                 memory: memory / threads,
@@ -126,6 +169,12 @@ impl<M: Model> Linearizable<M> {
         limits: Limits,
         threads: usize,
     ) -> Vec<(usize, Found)> {
+        if threads == 1 {
+            return undecided
+                .iter()
+                .map(|at| (*at, self.judge_one(&objects[*at].operations, NEVER, limits)))
+                .collect();
+        }
         let next = AtomicUsize::new(0);
         let answers = Mutex::new(Vec::with_capacity(undecided.len()));
         std::thread::scope(|scope| {
@@ -176,6 +225,23 @@ impl<M: Model + 'static> Checker for Linearizable<M> {
         "linearizable"
     }
 
+    fn decide(&self, history: &History, budget: Budget) -> Validity {
+        let started = Instant::now();
+        let Ok(operations) = history.operations() else {
+            return Validity::Unknown;
+        };
+        let objects = self.objects(&operations);
+        let answers = self.judge(&objects, ends(started, budget), budget.memory);
+        let any = |wanted: fn(&Answer) -> bool| answers.iter().any(|found| wanted(&found.answer));
+        if any(|answer| *answer == Answer::NotLinearizable) {
+            Validity::Invalid
+        } else if any(|answer| matches!(answer, Answer::OutOf(_))) || !any_succeeded(&objects) {
+            Validity::Unknown
+        } else {
+            Validity::Valid
+        }
+    }
+
     fn check(&self, history: &History, budget: Budget) -> Verdict {
         match history.operations() {
             Ok(operations) => self.check_operations(&operations, budget),
@@ -190,18 +256,11 @@ impl<M: Model + 'static> Linearizable<M> {
         let started = Instant::now();
         let objects = self.objects(operations);
         let judged: usize = objects.iter().map(|object| object.operations.len()).sum();
-        let succeeded = operations
-            .iter()
-            .any(|operation| (self.owns)(operation.op()) && operation.is_ok());
-        if !succeeded {
+        if !any_succeeded(&objects) {
             return Verdict::unknown("no operation of this model succeeded: nothing was shown")
                 .with("operations", judged);
         }
-        // A budget too long for the clock is no limit.
-        let deadline = started
-            .checked_add(budget.time)
-            .unwrap_or_else(|| started + Duration::from_secs(365 * 24 * 3600));
-        let answers = self.judge(&objects, deadline, budget.memory);
+        let answers = self.judge(&objects, ends(started, budget), budget.memory);
         let refuted: Vec<&Object<'_>> = objects
             .iter()
             .zip(&answers)
@@ -229,6 +288,18 @@ impl<M: Model + 'static> Linearizable<M> {
     }
 }
 
+/// When a budget ends. One too long for the clock is no limit.
+fn ends(started: Instant, budget: Budget) -> Instant {
+    let year = Duration::from_secs(365 * 24 * 3600);
+    started + budget.time.min(year)
+}
+
+fn any_succeeded(objects: &[Object<'_>]) -> bool {
+    objects
+        .iter()
+        .any(|object| object.operations.iter().any(Operation::is_ok))
+}
+
 /// The verdict if some object could not be judged.
 fn undecided(objects: &[Object<'_>], answers: &[Found], elapsed: Duration) -> Option<Verdict> {
     let open: Vec<(&Object<'_>, &Found, Limit)> = objects
@@ -247,7 +318,6 @@ fn undecided(objects: &[Object<'_>], answers: &[Found], elapsed: Duration) -> Op
             format!("time ran out after {:.1} s", elapsed.as_secs_f64())
         }
         Limit::Memory => "memory ran out".to_owned(),
-        Limit::Width => "too many operations were open at once".to_owned(),
     };
     let completed = object
         .operations

@@ -13,7 +13,7 @@
 //! which the search finds. Sorting is all it takes, where the search would have to try every order of
 //! what is concurrent with the contradiction.
 
-use super::entries::{Entries, NEVER, Values};
+use super::entries::{Entry, NEVER, Values};
 
 /// Positions; the initial value is there since before the first.
 #[derive(Clone, Copy, Debug)]
@@ -22,29 +22,24 @@ struct Zone {
     latest_call: i64,
 }
 
-/// Whether there is a contradiction. `once` tells of a value whether it has one installer only (the
-/// initial value: none).
-pub fn contradict<M>(
-    prepared: &Entries<'_, M>,
-    values: &Values,
-    once: impl Fn(u32) -> bool,
-) -> bool {
-    let mut zones: Vec<Option<Zone>> = vec![None; values.names.len()];
-    if once(values.initial) {
+/// Whether there is a contradiction. `unique` tells of each value whether it has one installer only
+/// (the initial value: none).
+pub fn contradict(entries: &[Entry<'_>], values: &Values, unique: &[bool]) -> bool {
+    let mut zones: Vec<Option<Zone>> = vec![None; unique.len()];
+    if unique[values.initial as usize] {
         zones[values.initial as usize] = Some(Zone {
             earliest_deadline: -1,
             latest_call: -2,
         });
     }
-    let used = |value: &u32| once(*value);
-    for entry in prepared
-        .entries
-        .iter()
-        .filter(|entry| entry.deadline != NEVER)
-    {
-        let class = entry.class as usize;
-        let touched = [values.observes[class], values.installs[class]];
-        for value in touched.into_iter().flatten().filter(used) {
+    for entry in entries.iter().filter(|entry| entry.deadline != NEVER) {
+        let effect = values.effects[entry.class as usize];
+        let touched = [effect.observes, effect.installs];
+        for value in touched
+            .into_iter()
+            .flatten()
+            .filter(|value| unique[*value as usize])
+        {
             let (deadline, call) = (i64::from(entry.deadline), i64::from(entry.call));
             let zone = zones[value as usize].get_or_insert(Zone {
                 earliest_deadline: deadline,

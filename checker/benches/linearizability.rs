@@ -1,0 +1,209 @@
+//! Measures the linearizability check: `cargo bench -p checker --bench linearizability [CASE]...`
+//!
+//! Each case is a history made in memory, checked several times; the least time counts. The peak of
+//! memory is that of the whole process so far, so for the memory of one case name it alone.
+
+mod histories;
+
+use checker::linearizability::Linearizable;
+use checker::{Budget, Checker, Validity};
+use histories::{Events, Shape, history, plant_stale_read};
+use std::time::{Duration, Instant};
+
+const BUDGET: Budget = Budget {
+    time: Duration::from_secs(120),
+    memory: 4 << 30,
+};
+
+const REGISTER: Shape = Shape {
+    operations: 10_000,
+    processes: 10,
+    keys: 1,
+    values: Some(5),
+    cas: 30,
+    crashed: 0,
+    seed: 1,
+};
+
+fn main() {
+    // Cargo itself passes `--bench`.
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with('-'))
+        .collect();
+    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|part| name.contains(part));
+    println!(
+        "{:<28} {:>10} {:>9} {:>11} {:>9}",
+        "case", "operations", "verdict", "time", "peak"
+    );
+    for (name, shape, planted) in cases() {
+        if is_wanted(name) {
+            offline(name, shape, planted);
+        }
+    }
+    if is_wanted("online") {
+        online(Shape {
+            operations: 10_000_000,
+            processes: 50,
+            keys: 100,
+            crashed: 1,
+            ..REGISTER
+        });
+    }
+}
+
+fn cases() -> Vec<(&'static str, Shape, bool)> {
+    let unique = Shape {
+        values: None,
+        cas: 0,
+        ..REGISTER
+    };
+    let crashing = Shape {
+        operations: 1_000,
+        crashed: 50,
+        ..REGISTER
+    };
+    let store = Shape {
+        operations: 1_000_000,
+        processes: 100,
+        keys: 100,
+        crashed: 10,
+        ..REGISTER
+    };
+    let large = |shape: Shape| Shape {
+        operations: 100_000,
+        ..shape
+    };
+    vec![
+        ("cas", REGISTER, false),
+        ("cas-stale-read", REGISTER, true),
+        ("cas-100k", large(REGISTER), false),
+        ("cas-100k-stale-read", large(REGISTER), true),
+        (
+            "unique-50",
+            Shape {
+                processes: 50,
+                ..unique
+            },
+            false,
+        ),
+        (
+            "unique-50-stale-read",
+            Shape {
+                processes: 50,
+                ..unique
+            },
+            true,
+        ),
+        (
+            "unique-100k-50",
+            Shape {
+                processes: 50,
+                ..large(unique)
+            },
+            false,
+        ),
+        ("cas-1k-crashed", crashing, false),
+        ("cas-1k-crashed-stale-read", crashing, true),
+        (
+            "unique-1k-crashed",
+            Shape {
+                crashed: 50,
+                operations: 1_000,
+                ..unique
+            },
+            false,
+        ),
+        ("store-1m", store, false),
+        (
+            "store-1m-unique",
+            Shape {
+                values: None,
+                cas: 10,
+                ..store
+            },
+            false,
+        ),
+    ]
+}
+
+fn offline(name: &str, shape: Shape, planted: bool) {
+    let mut history = history(shape);
+    let checker = Linearizable::cas_register();
+    if planted {
+        // Where values repeat, a stale read may be legal by chance.
+        let parts = [0.9, 0.85, 0.8, 0.75, 0.7];
+        for part in parts {
+            plant_stale_read(&mut history, part);
+            if checker.decide(&history, BUDGET) != Validity::Valid {
+                break;
+            }
+        }
+    }
+    let mut least = Duration::MAX;
+    let mut validity = Validity::Unknown;
+    let begun = Instant::now();
+    for _ in 0..10 {
+        let started = Instant::now();
+        validity = checker.decide(&history, BUDGET);
+        least = least.min(started.elapsed());
+        if begun.elapsed() > Duration::from_secs(10) {
+            break;
+        }
+    }
+    println!(
+        "{name:<28} {:>10} {:>9} {:>8.2} ms {:>5} MiB",
+        shape.operations,
+        validity.to_string(),
+        least.as_secs_f64() * 1e3,
+        peak_mib(),
+    );
+}
+
+/// Feeds an online judgement as fast as it takes events in.
+fn online(shape: Shape) {
+    let mut online = Linearizable::cas_register().online(Budget {
+        time: Duration::from_secs(3_600),
+        memory: 1 << 30,
+    });
+    let mut spent = Duration::ZERO;
+    let mut held = 0;
+    let mut events = Events::new(shape);
+    let mut done = 0;
+    loop {
+        let some: Vec<_> = events.by_ref().take(200_000).collect();
+        let started = Instant::now();
+        for event in &some {
+            online.observe(event);
+            held = held.max(online.held());
+        }
+        spent += started.elapsed();
+        if done % 2_000_000 == 0 && done > 0 || some.is_empty() {
+            println!(
+                "online: {done} events, {:.0} operations/s, at most {held} operations held, peak {} MiB",
+                done as f64 / 2.0 / spent.as_secs_f64(),
+                peak_mib()
+            );
+        }
+        done += some.len();
+        if some.is_empty() {
+            break;
+        }
+    }
+    let started = Instant::now();
+    let verdict = online.finish();
+    println!(
+        "online: {} {} after the last event: {:.1} ms",
+        verdict.valid,
+        verdict.reason,
+        started.elapsed().as_secs_f64() * 1e3
+    );
+}
+
+/// The most memory that this process ever held, where the system tells.
+fn peak_mib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    kib.unwrap_or_default() / 1024
+}
