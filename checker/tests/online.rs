@@ -5,7 +5,7 @@ mod histories;
 
 use checker::linearizability::Linearizable;
 use checker::{Budget, Checker, Event, Key, Op, Phase, ProcessId, Reason, Ret, Validity, Value};
-use histories::{Events, Shape, history, plant_stale_read};
+use histories::{Events, Shape, history, plant};
 use std::time::Duration;
 
 const SHAPE: Shape = Shape {
@@ -36,7 +36,9 @@ fn long_histories_are_judged_as_they_are_when_they_are_complete() {
         };
         let mut history = history(shape);
         if seed % 4 != 0 {
-            plant_stale_read(&mut history, 0.7);
+            plant(&mut history, 0.7, |history| {
+                checker.decide(history, BUDGET) == Validity::Invalid
+            });
         }
         let mut online = checker.online(BUDGET);
         for event in &history.events {
@@ -79,8 +81,12 @@ fn what_is_held_does_not_grow_with_the_history() {
 #[test]
 fn a_violation_is_known_while_the_history_goes_on() {
     let mut history = history(SHAPE);
-    plant_stale_read(&mut history, 0.3);
-    let mut online = Linearizable::cas_register().online(BUDGET);
+    let checker = Linearizable::cas_register();
+    let planted = plant(&mut history, 0.3, |history| {
+        checker.decide(history, BUDGET) == Validity::Invalid
+    });
+    assert!(planted);
+    let mut online = checker.online(BUDGET);
     let mut known_at = None;
     for (at, event) in history.events.iter().enumerate() {
         online.observe(event);

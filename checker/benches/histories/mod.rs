@@ -169,38 +169,47 @@ pub fn history(shape: Shape) -> History {
     }
 }
 
-/// Makes a read late in the history give what it held much earlier, if there was such a value. Where
-/// values repeat, what was read is replaced by one of those that nothing near it wrote.
-pub fn plant_stale_read(history: &mut History, part: f64) {
+/// Makes a read late in the history give something else than it did, or several where one will not do,
+/// such that `is_violation`. False if there are no such reads.
+pub fn plant(history: &mut History, part: f64, is_violation: impl Fn(&History) -> bool) -> bool {
     let from = (history.events.len() as f64 * part) as usize;
-    let near = |at: usize, value: &Value, history: &History| {
-        history.events[at.saturating_sub(200)..(at + 200).min(history.events.len())]
-            .iter()
-            .any(|event| match &event.op {
-                Op::Write { value: written, .. } | Op::Cas { to: written, .. } => written == value,
-                _ => false,
-            })
-    };
+    // What was written before, the newest far from here first.
+    let mut candidates: Vec<Value> = history.events[..from / 2]
+        .iter()
+        .rev()
+        .filter_map(|event| match &event.op {
+            Op::Write { value, .. } => Some(value.clone()),
+            _ => None,
+        })
+        .take(50)
+        .collect();
+    candidates.sort();
+    candidates.dedup();
+    candidates.truncate(10);
     for at in from..history.events.len() {
-        let Phase::Ok(Ret::Value(value)) = &history.events[at].phase else {
+        let Phase::Ok(Ret::Value(seen)) = history.events[at].phase.clone() else {
             continue;
         };
-        // The value of a far earlier write, or any other small one.
-        let mut candidates = history.events[..from / 2]
-            .iter()
-            .rev()
-            .filter_map(|event| match &event.op {
-                Op::Write { value, .. } => Some(value.clone()),
-                _ => None,
-            })
-            .take(50);
-        let stale = candidates.find(|stale| stale != value && !near(at, stale, history));
-        let stale = match stale {
-            Some(stale) => stale,
-            None if *value == Value::Int(0) => Value::Int(1),
-            None => Value::Int(0),
-        };
-        history.events[at].phase = Phase::Ok(Ret::Value(stale));
-        return;
+        for other in candidates.iter().filter(|other| **other != seen) {
+            history.events[at].phase = Phase::Ok(Ret::Value(other.clone()));
+            if is_violation(history) {
+                return true;
+            }
+        }
+        history.events[at].phase = Phase::Ok(Ret::Value(seen));
     }
+    // Operations of unknown outcome explain much: as many reads are changed as it takes.
+    for at in from..history.events.len() {
+        let Phase::Ok(Ret::Value(seen)) = &history.events[at].phase else {
+            continue;
+        };
+        let Some(other) = candidates.iter().find(|other| *other != seen) else {
+            continue;
+        };
+        history.events[at].phase = Phase::Ok(Ret::Value(other.clone()));
+        if is_violation(history) {
+            return true;
+        }
+    }
+    false
 }
