@@ -14,24 +14,45 @@
 //! | [`weak`] | what weaker systems promise: sequential consistency, bounded staleness, session guarantees |
 //! | [`ledger`] | [`Ledger`](ledger::Ledger): is what was acknowledged still there? |
 //! | [`store`] | what every operation does when one client at a time asks for it |
+//! | [`set_full`] | [`SetFull`](set_full::SetFull): what became of each element of a set |
+//! | [`bank`] | [`Bank`](bank::Bank): no read sees money made or lost |
+//! | [`unique_ids`] | [`UniqueIds`](unique_ids::UniqueIds): no id is given twice |
+//! | [`counter_bounds`] | [`CounterBounds`](counter_bounds::CounterBounds): reads lie within what was added |
+//! | [`monotonic`] | [`Monotonic`](monotonic::Monotonic): values never go back |
+//! | [`total_queue`] | [`TotalQueue`](total_queue::TotalQueue): what goes in comes out, once |
+//! | [`long_fork`] | [`LongFork`](long_fork::LongFork): all see the writes in one order |
+//! | [`causal`] | [`Causal`](causal::Causal): whoever sees an effect sees its causes |
+//! | [`causal_reverse`] | [`CausalReverse`](causal_reverse::CausalReverse): no later write is seen without an earlier |
 //! | [`stats`] | [`Stats`](stats::Stats): how operations ended |
 //! | [`generate`] | histories made up, right or with a planted violation |
 //! | [`check_all`] | all of them, none able to spoil the others |
 
+pub mod bank;
+pub mod causal;
+pub mod causal_reverse;
 mod check;
+pub mod counter_bounds;
+mod findings;
 pub mod generate;
 pub mod history;
 pub mod ledger;
 pub mod linearizability;
+pub mod long_fork;
 pub mod model;
+pub mod monotonic;
+mod named;
+pub mod set_full;
 pub mod special;
 pub mod stats;
 pub mod store;
+pub mod total_queue;
+pub mod unique_ids;
 mod verdict;
 pub mod weak;
 
-pub use check::{MODELS, UnknownModel, check_all, checkers_for};
+pub use check::check_all;
 pub use history::{
     Event, History, Key, Mop, Op, Outcome, Phase, ProcessId, Reason, Ret, Seen, Value,
 };
+pub use named::{MODELS, UnknownModel, checkers_for};
 pub use verdict::{Budget, Checker, Validity, Verdict};
