@@ -241,10 +241,10 @@ impl Outcomes {
     }
 }
 
-/// The sets of a history. Keys that are read as registers are counters, not sets.
+/// The sets of a history. Keys that are read as registers are counters, and those appended to are lists.
 fn collect<'a>(operations: &'a [Operation<'a>]) -> BTreeMap<&'a Key, Set<'a>> {
     let mut sets: BTreeMap<&Key, Set<'_>> = BTreeMap::new();
-    let mut counters: HashSet<&Key> = HashSet::new();
+    let mut others: HashSet<&Key> = HashSet::new();
     for operation in operations {
         match operation.op() {
             Op::Add { key, value } => sets.entry(key).or_default().add(*value, operation),
@@ -254,16 +254,13 @@ fn collect<'a>(operations: &'a [Operation<'a>]) -> BTreeMap<&'a Key, Set<'a>> {
             Op::List { key } if operation.is_ok() => {
                 sets.entry(key).or_default().reads.push(operation);
             }
-            Op::Read { key } => {
-                counters.insert(key);
+            Op::Read { key } | Op::Append { key, .. } => {
+                others.insert(key);
             }
             _ => {}
         }
     }
-    sets.retain(|key, set| {
-        let changed = !set.elements.is_empty() || !set.removed.is_empty();
-        changed && !counters.contains(key)
-    });
+    sets.retain(|key, _| !others.contains(key));
     sets
 }
 
@@ -319,8 +316,10 @@ fn observe<'a>(
         for value in items {
             if seen.insert(*value, number) == Some(number) {
                 findings.add("duplicated", || {
-                    let text = format!("{} read {value} twice in set {key}", who(read));
-                    Case::new(text, [*read])
+                    let add = set.elements.get(value).map(|element| element.add);
+                    let added = add.map_or(String::new(), |add| format!(", added by {}", who(add)));
+                    let text = format!("{} read {value} twice in set {key}{added}", who(read));
+                    Case::new(text, add.into_iter().chain([*read]))
                 });
                 continue;
             }

@@ -81,14 +81,14 @@ fn judge<'a>(operations: &'a [Operation<'a>], limits: &mut Limits) -> Result<Ver
             traffic.sort();
             figures.count(&traffic);
             traffic.strangers(key, value, &mut findings);
-            for enqueue in traffic.missing() {
-                match queue.empty {
-                    Some(empty) if enqueue.completed_at < Some(empty.invoked_at) => {
-                        lost.push((value, enqueue));
-                    }
-                    _ => figures.remaining += 1,
-                }
-            }
+            let gone = |enqueue: &Operation<'_>| {
+                let empty = queue.empty.map(|empty| empty.invoked_at);
+                empty.is_some_and(|empty| enqueue.completed_at < Some(empty))
+            };
+            // Dequeues that may have taken either are counted for what must be gone.
+            let missing = traffic.missing(gone);
+            figures.remaining += (traffic.missing(|_| true).len() - missing.len()) as u64;
+            lost.extend(missing.into_iter().map(|enqueue| (value, enqueue)));
         }
         if let Some(empty) = queue.empty {
             judge_lost(key, &lost, empty, queue.dequeues_unknown, &mut findings);
@@ -216,15 +216,16 @@ impl<'a> Traffic<'a> {
             .sort_unstable_by_key(|dequeue| dequeue.completed_at);
     }
 
-    /// Acknowledged enqueues that no dequeue can have answered: each of the others has one of its own that
-    /// ended after it began. The latest have the fewest to choose from, so they choose first.
-    fn missing(&self) -> Vec<&'a Operation<'a>> {
+    /// Of the acknowledged enqueues that are `due`, those that no dequeue can have answered: each of the others
+    /// has one of its own that ended after it began. The latest have the fewest to choose from, so they choose
+    /// first.
+    fn missing(&self, due: impl Fn(&Operation<'a>) -> bool) -> Vec<&'a Operation<'a>> {
         let mut dequeues = self.dequeues.iter().rev().peekable();
         let mut missing: Vec<&Operation<'_>> = self
             .enqueues
             .iter()
             .rev()
-            .filter(|enqueue| enqueue.is_ok())
+            .filter(|enqueue| enqueue.is_ok() && due(enqueue))
             .filter(|enqueue| {
                 let after =
                     |dequeue: &&&Operation<'_>| dequeue.completed_at > Some(enqueue.invoked_at);
