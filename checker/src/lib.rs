@@ -23,20 +23,25 @@
 //! | [`long_fork`] | [`LongFork`](long_fork::LongFork): all see the writes in one order |
 //! | [`causal`] | [`Causal`](causal::Causal): whoever sees an effect sees its causes |
 //! | [`causal_reverse`] | [`CausalReverse`](causal_reverse::CausalReverse): no later write is seen without an earlier |
+//! | [`crashes`], [`log_patterns`], [`availability`] | judges of a whole run: servers, their logs, the service |
 //! | [`stats`] | [`Stats`](stats::Stats): how operations ended |
 //! | [`generate`] | histories made up, right or with a planted violation |
 //! | [`check_all`] | all of them, none able to spoil the others |
 
+pub mod availability;
 pub mod bank;
 pub mod causal;
 pub mod causal_reverse;
 mod check;
 pub mod counter_bounds;
+pub mod crashes;
+pub mod fault_windows;
 mod findings;
 pub mod generate;
 pub mod history;
 pub mod ledger;
 pub mod linearizability;
+pub mod log_patterns;
 pub mod long_fork;
 pub mod model;
 pub mod monotonic;
