@@ -26,6 +26,7 @@
 //! | [`crashes`], [`log_patterns`], [`availability`] | judges of a whole run: servers, their logs, the service |
 //! | [`stats`] | [`Stats`](stats::Stats): how operations ended |
 //! | [`generate`] | histories made up, right or with a planted violation |
+//! | [`explain`] | why a history is invalid: the few operations that show it, verified and drawn |
 //! | [`check_all`] | all of them, none able to spoil the others |
 
 pub mod availability;
@@ -35,6 +36,7 @@ pub mod causal_reverse;
 mod check;
 pub mod counter_bounds;
 pub mod crashes;
+pub mod explain;
 pub mod fault_windows;
 mod findings;
 pub mod generate;

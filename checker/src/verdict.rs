@@ -1,6 +1,7 @@
 //! What a checker says, and how much time and memory it may use to say it.
 
 use crate::History;
+use crate::explain::sequential::Sequential;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
@@ -44,6 +45,12 @@ pub trait Checker: Send + Sync {
     /// to find say it here without them.
     fn decide(&self, history: &History, budget: Budget) -> Validity {
         self.check(history, budget).valid
+    }
+
+    /// For checkers that look for a legal order of the operations: the object that they are held
+    /// against, so that a violation can be verified and drawn.
+    fn object(&self) -> Option<&dyn Sequential> {
+        None
     }
 }
 

@@ -2,18 +2,25 @@
 //!
 //! The history is cut after ever fewer completions until the shortest beginning is found that has no
 //! linearization: the operation whose completion ends it can't follow. Up to that completion there is a
-//! linearization, and by putting other results in that operation's place it is found out what it could
-//! have given instead.
+//! linearization. What that operation could have found instead is asked of the search too: for objects
+//! that hold one value, by putting other results in its place; for all others, by [`Asked`], which
+//! collects the states that the object may have been in.
 
 use super::entries::Entries;
 use super::search::{Answer, Limits, search};
 use super::{Linearizable, Object, name};
+use crate::explain::frontier::{Frontier, frontier};
+use crate::explain::sequential::Sequential;
+use crate::explain::verify::{self, Refutation};
+use crate::explain::words::told;
 use crate::history::Operation;
 use crate::history::jsonl::SINGLE_KEY;
 use crate::model::Model;
-use crate::verdict::Verdict;
-use crate::{Event, Op, Phase, Ret, Value};
+use crate::verdict::{Budget, Verdict};
+use crate::{Event, History, Key, Op, Phase, Ret, Validity, Value};
 use serde_json::{Value as Json, json};
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Time for the explanation, beyond that of the check: the verdict is certain by then.
@@ -44,7 +51,7 @@ impl<M: Model> Linearizable<M> {
             return Verdict::invalid(format!(
                 "{key} is not linearizable; its shortest violation was not found in time"
             ))
-            .with("key", key_json(object));
+            .with("key", json!(object.key));
         };
         let culprit = completions[first_bad];
         let end = culprit.completed_at.unwrap_or_default() as u32;
@@ -53,31 +60,61 @@ impl<M: Model> Linearizable<M> {
             Answer::Linearizable(order) => order,
             _ => Vec::new(),
         };
-        let possible = self.possible(object, culprit, limits);
-        let reason = format!(
-            "{key} is not linearizable: {}{}{}",
-            describe(culprit),
-            instead(culprit, &possible),
-            if self.initial.value().is_some() {
-                writers(object, culprit, &possible)
-            } else {
-                String::new()
-            },
+        let possible = match self.initial.value() {
+            Some(_) => Possible::of_values(self.possible_values(object, culprit, limits)),
+            None => self.possible_states(object, culprit, limits),
+        };
+        let involved = involved(object, culprit, possible.values.first());
+        let mut reason = format!(
+            "{key} is not linearizable: {}{}",
+            told(culprit),
+            possible.instead(culprit)
         );
+        for operation in &involved.operations {
+            reason.push_str(&format!("; {}", told(operation)));
+        }
+        if let Some(note) = &involved.note {
+            reason.push_str(&format!("; {note}"));
+        }
+        let mut named: Vec<u64> = involved.operations.iter().map(index).collect();
+        named.push(culprit.invocation.index);
         let shown = order.len().saturating_sub(SHOWN);
         let prefix: Vec<Json> = order[shown..]
             .iter()
-            .map(|entry| json!(describe(&prepared.entries[*entry as usize].operation)))
+            .map(|entry| json!(told(&prepared.entries[*entry as usize].operation)))
             .collect();
-        Verdict::invalid(reason)
-            .with("key", key_json(object))
+        let verdict = Verdict::invalid(reason)
+            .with("key", json!(object.key))
+            .with("operations", named)
             .with("operation", operation_json(culprit))
-            .with(
-                "possible",
-                possible.iter().map(value_json).collect::<Vec<_>>(),
-            )
+            .with("possible", json!(possible.values))
             .with("linearized", order.len())
-            .with("linearized_last", prefix)
+            .with("linearized_last", prefix);
+        match possible.states.is_empty() {
+            true => verdict,
+            false => verdict.with("states", possible.states),
+        }
+    }
+
+    /// The validity alone, for who asks often: shrinking.
+    pub(super) fn decide_only(&self, history: &History, budget: Budget) -> Validity {
+        let Ok(operations) = history.operations() else {
+            return Validity::Unknown;
+        };
+        let objects = self.objects(&operations);
+        let deadline = Instant::now() + budget.time.min(Duration::from_secs(365 * 24 * 3600));
+        let answers = self.judge(&objects, deadline, budget.memory);
+        let any = |wanted: fn(&Answer) -> bool| answers.iter().any(|found| wanted(&found.answer));
+        let succeeded = objects
+            .iter()
+            .any(|object| object.operations.iter().any(Operation::is_ok));
+        if any(|answer| *answer == Answer::NotLinearizable) {
+            Validity::Invalid
+        } else if !succeeded || any(|answer| matches!(answer, Answer::OutOf(_))) {
+            Validity::Unknown
+        } else {
+            Validity::Valid
+        }
     }
 
     /// The first completion, in real time, up to which there is no linearization.
@@ -110,7 +147,12 @@ impl<M: Model> Linearizable<M> {
     }
 
     /// What the object could have held instead, for models whose state is a value: the newest few.
-    fn possible(&self, object: &Object<'_>, culprit: &Operation<'_>, limits: Limits) -> Vec<Value> {
+    fn possible_values(
+        &self,
+        object: &Object<'_>,
+        culprit: &Operation<'_>,
+        limits: Limits,
+    ) -> Vec<Value> {
         let (Some(initial), Some(completed_at)) = (self.initial.value(), culprit.completed_at)
         else {
             return Vec::new();
@@ -131,15 +173,7 @@ impl<M: Model> Linearizable<M> {
                 continue;
             }
             let (op, ret) = with_value(culprit.op(), &value);
-            let asked = Event {
-                op: op.clone(),
-                ..culprit.invocation.clone()
-            };
-            let answer = Event {
-                op,
-                phase: Phase::Ok(ret),
-                ..culprit.invocation.clone()
-            };
+            let (asked, answer) = replaced(culprit, op, ret);
             let mut operations: Vec<Operation<'_>> = object.operations.to_vec();
             for operation in &mut operations {
                 if operation.invoked_at == culprit.invoked_at {
@@ -156,6 +190,338 @@ impl<M: Model> Linearizable<M> {
         }
         possible
     }
+
+    /// The states in which the operation may have found the object, and what it could have done there.
+    fn possible_states(
+        &self,
+        object: &Object<'_>,
+        culprit: &Operation<'_>,
+        limits: Limits,
+    ) -> Possible {
+        let key = culprit.op().key().cloned().unwrap_or(SINGLE_KEY);
+        let (asked, answer) = replaced(culprit, Op::Generate { key }, Ret::Value(Value::Nil));
+        let asking = Operation {
+            invocation: &asked,
+            completion: Some(&answer),
+            ..*culprit
+        };
+        // In place of the culprit; where nothing can go on without its effect, beside it, as if its
+        // outcome were unknown.
+        let mut operations: Vec<Operation<'_>> = Vec::with_capacity(object.operations.len() + 1);
+        for operation in &object.operations {
+            match operation.invoked_at == culprit.invoked_at {
+                true => operations.push(asking),
+                false => operations.push(*operation),
+            }
+        }
+        let mut known = self.states_when_asked(&operations, &asking, limits);
+        if known.0.is_empty() {
+            let at = operations.partition_point(|other| other.invoked_at <= culprit.invoked_at);
+            operations.insert(
+                at,
+                Operation {
+                    completion: None,
+                    completed_at: None,
+                    ..*culprit
+                },
+            );
+            known = self.states_when_asked(&operations, &asking, limits);
+        }
+        let (states, complete) = known;
+        let mut values: Vec<Value> = Vec::new();
+        for value in candidates(object, culprit) {
+            let ret = Ret::Value(value.clone());
+            if !values.contains(&value)
+                && culprit.op().returns(&ret)
+                && states
+                    .iter()
+                    .any(|state| state.step(culprit.op(), Some(&ret)).is_some())
+            {
+                values.push(value);
+            }
+        }
+        let fits = states
+            .iter()
+            .any(|state| state.step(culprit.op(), culprit.ret()).is_some());
+        Possible {
+            values,
+            states: states.iter().map(M::describe).collect(),
+            more: !complete,
+            fits,
+        }
+    }
+
+    /// The states at the place of `asking` in all orders, at most a few; and whether these are all.
+    fn states_when_asked(
+        &self,
+        operations: &[Operation<'_>],
+        asking: &Operation<'_>,
+        limits: Limits,
+    ) -> (Vec<M>, bool) {
+        let end = asking.completed_at.unwrap_or_default() as u32 + 1;
+        let mut known: Vec<M> = Vec::new();
+        while known.len() < TOLD_MAX {
+            let initial = Asked {
+                state: self.initial.clone(),
+                known: Arc::new(known.clone()),
+            };
+            let prepared = Entries::prepare(operations, end, initial, true);
+            let order = match search(&prepared, limits).answer {
+                Answer::Linearizable(order) => order,
+                Answer::NotLinearizable => return (known, true),
+                Answer::OutOf(_) => return (known, false),
+            };
+            let mut state = self.initial.clone();
+            for entry in order {
+                let class = prepared.classes[prepared.entries[entry as usize].class as usize];
+                if matches!(class.op, Op::Generate { .. }) {
+                    break;
+                }
+                match state.step(class.op, class.ret) {
+                    Some(next) => state = next,
+                    None => return (known, false),
+                }
+            }
+            known.push(state);
+        }
+        (known, false)
+    }
+}
+
+impl<M: Model + 'static> Sequential for Linearizable<M> {
+    fn owns(&self, op: &Op) -> bool {
+        (self.owns)(op)
+    }
+
+    fn partition(&self, op: &Op) -> Option<Key> {
+        M::partition(op)
+    }
+
+    fn refute(&self, operations: &[Operation<'_>], limits: verify::Limits) -> Refutation {
+        verify::refute(&self.initial, operations, limits)
+    }
+
+    fn frontier(&self, operations: &[Operation<'_>], culprit: usize) -> Option<Frontier> {
+        frontier(&self.initial, operations, culprit)
+    }
+}
+
+/// A model with a question: an [`Op::Generate`] changes nothing, and is possible in the states that are
+/// not known yet. (No object that is judged by order hands out ids.)
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Asked<M> {
+    state: M,
+    /// The same in all states of one search.
+    known: Arc<Vec<M>>,
+}
+
+impl<M: Hash> Hash for Asked<M> {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.state.hash(hasher);
+    }
+}
+
+impl<M: Model> Model for Asked<M> {
+    fn step(&self, op: &Op, ret: Option<&Ret>) -> Option<Self> {
+        if matches!(op, Op::Generate { .. }) {
+            return (!self.known.contains(&self.state)).then(|| self.clone());
+        }
+        Some(Self {
+            state: self.state.step(op, ret)?,
+            known: Arc::clone(&self.known),
+        })
+    }
+
+    fn partition(op: &Op) -> Option<Key> {
+        M::partition(op)
+    }
+}
+
+/// What an operation could have found or given instead.
+#[derive(Debug, Default)]
+struct Possible {
+    /// Results.
+    values: Vec<Value>,
+    /// States of the object, in words, where these are not its value.
+    states: Vec<String>,
+    /// Whether there may be others.
+    more: bool,
+    /// Whether what it did was possible in one of the states: then something else contradicts.
+    fits: bool,
+}
+
+impl Possible {
+    fn of_values(values: Vec<Value>) -> Self {
+        Self {
+            more: values.len() == TOLD_MAX,
+            values,
+            ..Self::default()
+        }
+    }
+
+    fn instead(&self, culprit: &Operation<'_>) -> String {
+        let more = if self.more { " among others" } else { "" };
+        if self.fits || (self.values.is_empty() && self.states.is_empty()) {
+            return ", which no order of the operations before allows".to_owned();
+        }
+        if self.values.is_empty() {
+            let states = self.states.join(" or ");
+            return format!(", but could only have found {states}{more}");
+        }
+        let (verb, empty) = match culprit.op() {
+            Op::Read { .. } => ("read", None),
+            Op::Dequeue { .. } => ("dequeued", Some("found the queue empty")),
+            Op::Pop { .. } => ("popped", Some("found the stack empty")),
+            Op::Acquire { .. } => ("got token", Some("got no token")),
+            Op::Cas { .. } => ("succeeded from", None),
+            _ => ("given", None),
+        };
+        let filled: Vec<String> = self
+            .values
+            .iter()
+            .filter(|value| empty.is_none() || **value != Value::Nil)
+            .map(Value::to_string)
+            .collect();
+        let mut ways: Vec<String> = Vec::new();
+        if !filled.is_empty() {
+            ways.push(format!("{verb} {}", filled.join(" or ")));
+        }
+        if filled.len() < self.values.len() {
+            ways.extend(empty.map(str::to_owned));
+        }
+        format!(", but could only have {}{more}", ways.join(" or "))
+    }
+}
+
+/// The operations that show why another one can't follow.
+#[derive(Default)]
+struct Involved<'o, 'a> {
+    operations: Vec<&'o Operation<'a>>,
+    /// What is not there to be shown.
+    note: Option<String>,
+}
+
+fn involved<'o, 'a>(
+    object: &'o Object<'a>,
+    culprit: &Operation<'a>,
+    possible: Option<&Value>,
+) -> Involved<'o, 'a> {
+    let mut involved = Involved::default();
+    let others = || {
+        object.operations.iter().filter(|operation| {
+            operation.invoked_at != culprit.invoked_at
+                && Some(operation.invoked_at) < culprit.completed_at
+        })
+    };
+    let seen = match (culprit.op(), culprit.ret()) {
+        (Op::Cas { from, .. }, _) => Some(from),
+        (Op::Read { .. } | Op::Dequeue { .. } | Op::Pop { .. }, Some(Ret::Value(value))) => {
+            Some(value)
+        }
+        _ => None,
+    };
+    for value in seen.into_iter().chain(possible) {
+        // The last before the culprit ended is the likely one.
+        let writer = others()
+            .rfind(|operation| leaves(operation.op(), value) && operation.failure().is_none());
+        let failed = || others().find(|operation| leaves(operation.op(), value));
+        if let Some(writer) = writer.or_else(failed) {
+            involved.operations.push(writer);
+        } else if Some(value) == seen && *value != Value::Nil {
+            let verb = match culprit.op() {
+                Op::Dequeue { .. } => "enqueued",
+                Op::Pop { .. } => "pushed",
+                _ => "written",
+            };
+            involved.note = Some(format!("nobody had {verb} {value}"));
+        }
+        let takes = matches!(culprit.op(), Op::Dequeue { .. } | Op::Pop { .. });
+        if takes && Some(value) == seen && *value != Value::Nil {
+            let same = |operation: &&Operation<'_>| {
+                operation.op() == culprit.op() && operation.ret() == culprit.ret()
+            };
+            involved.operations.extend(others().rfind(same));
+        }
+    }
+    match (culprit.op(), culprit.ret()) {
+        (Op::Acquire { .. }, _) => {
+            let acquired = |operation: &&Operation<'_>| {
+                matches!(operation.op(), Op::Acquire { .. }) && operation.is_ok()
+            };
+            involved.operations.extend(others().rfind(acquired));
+        }
+        (Op::Release { .. }, _) => {
+            let freed = |operation: &&Operation<'_>| {
+                matches!(operation.op(), Op::Release { .. }) && operation.is_ok()
+            };
+            match others().rfind(freed) {
+                Some(freed) => involved.operations.push(freed),
+                None => involved.note = Some("nobody had released it before".to_owned()),
+            }
+        }
+        (Op::List { .. }, Some(Ret::List(items))) => {
+            let element = |operation: &Operation<'_>| match operation.op() {
+                Op::Add { value, .. } | Op::Append { value, .. } => Some(*value),
+                _ => None,
+            };
+            let removed = |value: i64| {
+                others().any(|operation| {
+                    matches!(operation.op(), Op::Remove { value: removed, .. } if *removed == value)
+                })
+            };
+            let missing = others().find(|operation| {
+                operation.is_ok()
+                    && operation.completed_at < Some(culprit.invoked_at)
+                    && element(operation)
+                        .is_some_and(|value| !items.contains(&value) && !removed(value))
+            });
+            let unknown = items.iter().find(|item| {
+                !others().any(|operation| {
+                    element(operation) == Some(**item) && operation.failure().is_none()
+                })
+            });
+            involved.operations.extend(missing);
+            if let Some(item) = unknown {
+                match others().find(|operation| element(operation) == Some(*item)) {
+                    Some(failed) => involved.operations.push(failed),
+                    None => involved.note = Some(format!("nobody had added {item}")),
+                }
+            }
+        }
+        _ => {}
+    }
+    involved
+}
+
+/// Whether the operation puts this value there.
+fn leaves(op: &Op, value: &Value) -> bool {
+    match op {
+        Op::Write { value: left, .. }
+        | Op::Cas { to: left, .. }
+        | Op::Enqueue { value: left, .. }
+        | Op::Push { value: left, .. } => left == value,
+        _ => false,
+    }
+}
+
+/// Results that the operation might have given: what others put there, the newest first, and nil.
+fn candidates(object: &Object<'_>, culprit: &Operation<'_>) -> Vec<Value> {
+    let mut candidates: Vec<Value> = object
+        .operations
+        .iter()
+        .filter(|operation| Some(operation.invoked_at) < culprit.completed_at)
+        .filter_map(|operation| match operation.op() {
+            Op::Write { value, .. }
+            | Op::Cas { to: value, .. }
+            | Op::Enqueue { value, .. }
+            | Op::Push { value, .. } => Some(value.clone()),
+            _ => None,
+        })
+        .collect();
+    candidates.reverse();
+    candidates.truncate(TRIED_MAX);
+    candidates.push(Value::Nil);
+    candidates
 }
 
 /// The operation as it would be had it seen `value`.
@@ -172,104 +538,32 @@ fn with_value(op: &Op, value: &Value) -> (Op, Ret) {
     }
 }
 
-/// An operation in words: who, what, when, where in the file.
-fn describe(operation: &Operation<'_>) -> String {
-    let what = match (operation.op(), operation.ret()) {
-        (Op::Read { .. }, Some(Ret::Value(value))) => format!("read {value}"),
-        (Op::Write { value, .. }, _) => format!("wrote {value}"),
-        (Op::Cas { from, to, .. }, _) => format!("changed {from} to {to} by cas"),
-        (Op::Append { value, .. }, _) => format!("appended {value}"),
-        (Op::List { .. }, Some(Ret::List(items))) => format!("read a list of {}", items.len()),
-        (op, _) => op.name().to_owned(),
+/// The events of an operation in another's place.
+fn replaced(operation: &Operation<'_>, op: Op, ret: Ret) -> (Event, Event) {
+    let invocation = operation.invocation.clone();
+    let asked = Event {
+        op: op.clone(),
+        ..invocation.clone()
     };
-    let invocation = operation.invocation;
-    let at = |event: &Event| format!("{:.1} ms", event.time as f64 / 1e6);
-    let (end, event) = match operation.completion {
-        Some(event) if operation.is_ok() => (at(event), event),
-        Some(event) if operation.failure().is_some() => (format!("{}, failed", at(event)), event),
-        _ => ("unknown outcome".to_owned(), invocation),
+    let answer = Event {
+        op,
+        phase: Phase::Ok(ret),
+        ..invocation
     };
-    format!(
-        "process {} {what} ({:.1} ms to {end}, index {})",
-        invocation.process,
-        invocation.time as f64 / 1e6,
-        event.index
-    )
+    (asked, answer)
 }
 
-fn instead(culprit: &Operation<'_>, possible: &[Value]) -> String {
-    let values: Vec<String> = possible.iter().map(Value::to_string).collect();
-    match values.as_slice() {
-        [] => ", which no order of the operations before allows".to_owned(),
-        values => {
-            let more = if values.len() == TOLD_MAX {
-                " among others"
-            } else {
-                ""
-            };
-            let held = match culprit.op() {
-                Op::Read { .. } => "could only have read",
-                _ => "could only have succeeded from",
-            };
-            format!(", but {held} {}{more}", values.join(" or "))
-        }
-    }
-}
-
-/// Who wrote what was seen, and what should have been.
-fn writers(object: &Object<'_>, culprit: &Operation<'_>, possible: &[Value]) -> String {
-    let seen = match (culprit.op(), culprit.ret()) {
-        (Op::Read { .. }, Some(Ret::Value(value))) => Some(value),
-        (Op::Cas { from, .. }, _) => Some(from),
-        _ => None,
-    };
-    let writes = |operation: &Operation<'_>, value: &Value| match operation.op() {
-        Op::Write { value: written, .. } | Op::Cas { to: written, .. } => {
-            written == value && operation.invoked_at != culprit.invoked_at
-        }
-        _ => false,
-    };
-    let mut text = String::new();
-    for value in seen.into_iter().chain(possible.first()) {
-        // The last before the culprit ended is the likely one.
-        let writer = object
-            .operations
-            .iter()
-            .filter(|operation| Some(operation.invoked_at) < culprit.completed_at)
-            .rfind(|operation| writes(operation, value) && operation.failure().is_none());
-        match writer {
-            Some(writer) => text.push_str(&format!("; {}", describe(writer))),
-            None if Some(value) == seen && *value != Value::Nil => {
-                let failed = object
-                    .operations
-                    .iter()
-                    .find(|operation| writes(operation, value));
-                text.push_str(&match failed {
-                    Some(failed) => format!("; {}", describe(failed)),
-                    None => format!("; nobody had written {value}"),
-                });
-            }
-            None => {}
-        }
-    }
-    text
+fn index(operation: &&Operation<'_>) -> u64 {
+    operation.invocation.index
 }
 
 fn operation_json(operation: &Operation<'_>) -> Json {
     json!({
         "process": operation.invocation.process,
         "f": operation.op().name(),
-        "text": describe(operation),
+        "text": told(operation),
         "invoked_ms": operation.invocation.time as f64 / 1e6,
         "completed_ms": operation.completion.map(|event| event.time as f64 / 1e6),
         "index": operation.completion.map(|event| event.index),
     })
-}
-
-fn key_json(object: &Object<'_>) -> Json {
-    json!(object.key)
-}
-
-fn value_json(value: &Value) -> Json {
-    json!(value)
 }

@@ -36,6 +36,7 @@ mod tests;
 
 pub use online::Online;
 
+use crate::explain::sequential::Sequential;
 use crate::history::Operation;
 use crate::model::{Model, Register};
 use crate::special::Decision;
@@ -242,6 +243,10 @@ impl<M: Model + 'static> Checker for Linearizable<M> {
         }
     }
 
+    fn object(&self) -> Option<&dyn Sequential> {
+        Some(self)
+    }
+
     fn check(&self, history: &History, budget: Budget) -> Verdict {
         match history.operations() {
             Ok(operations) => self.check_operations(&operations, budget),
@@ -258,7 +263,7 @@ impl<M: Model + 'static> Linearizable<M> {
         let judged: usize = objects.iter().map(|object| object.operations.len()).sum();
         if !any_succeeded(&objects) {
             return Verdict::unknown("no operation of this model succeeded: nothing was shown")
-                .with("operations", judged);
+                .with("judged", judged);
         }
         let answers = self.judge(&objects, ends(started, budget), budget.memory);
         let refuted: Vec<&Object<'_>> = objects
@@ -282,7 +287,7 @@ impl<M: Model + 'static> Linearizable<M> {
         let configurations: u64 = answers.iter().map(|found| found.configurations).sum();
         verdict
             .with("objects", objects.len())
-            .with("operations", judged)
+            .with("judged", judged)
             .with("configurations", configurations)
             .with("check_ms", started.elapsed().as_millis() as u64)
     }

@@ -114,7 +114,7 @@ pub trait Model: Clone + Eq + Hash + Debug + Send + Sync {
     fn describe(&self) -> String {
         match self.value() {
             Some(value) => value.to_string(),
-            None => format!("{self:?}"),
+            None => crate::explain::words::plain(&format!("{self:?}")),
         }
     }
 }
