@@ -14,20 +14,29 @@ pub fn check_all(
     budget: Budget,
 ) -> BTreeMap<String, Verdict> {
     let mut verdicts = BTreeMap::new();
-    for checker in checkers {
+    for (name, checker) in named(checkers) {
         let verdict = catch_unwind(AssertUnwindSafe(|| checker.check(history, budget)))
             .unwrap_or_else(|panic| {
                 Verdict::unknown(format!("the checker itself failed: {}", message(&*panic)))
             });
-        let mut name = checker.name().to_owned();
-        let mut count = 1;
-        while verdicts.contains_key(&name) {
-            count += 1;
-            name = format!("{}-{count}", checker.name());
-        }
         verdicts.insert(name, verdict);
     }
     verdicts
+}
+
+/// The checkers by the names under which their verdicts are kept.
+pub(crate) fn named(checkers: &[Box<dyn Checker>]) -> impl Iterator<Item = (String, &dyn Checker)> {
+    checkers.iter().enumerate().map(|(at, checker)| {
+        let before = checkers[..at].iter();
+        let same = before
+            .filter(|other| other.name() == checker.name())
+            .count();
+        let name = match same {
+            0 => checker.name().to_owned(),
+            same => format!("{}-{}", checker.name(), same + 1),
+        };
+        (name, &**checker)
+    })
 }
 
 fn message(panic: &(dyn Any + Send)) -> &str {

@@ -163,6 +163,10 @@ pub struct Check {
     /// Model to judge by; default: what the file's header names
     #[arg(long)]
     pub model: Option<String>,
+    /// Write a page that shows why the history is invalid: the few operations that are wrong by
+    /// themselves, as a picture and in words
+    #[arg(long, value_name = "HTML")]
+    pub explain: Option<PathBuf>,
     #[command(flatten)]
     pub limits: Limits,
     #[command(flatten)]

@@ -4,10 +4,11 @@
 //! before it. [`observe`] holds what is recorded beside the history while a run goes on. Everything
 //! recorded, put together, is a [`Recorded`]; [`measure()`] turns it into [`Results`], which is
 //! `results.json`. From these two [`plots`] draws, [`report`] writes the page, [`table`] the terminal
-//! summary and [`junit`] the file for build servers.
+//! summary and [`junit`] the file for build servers. [`explanation`] draws why a history is invalid.
 //!
 //! Only [`folder`] touches the disk. Nothing here reads a clock besides the one that names a folder.
 
+pub mod explanation;
 pub mod folder;
 pub mod junit;
 pub mod measure;

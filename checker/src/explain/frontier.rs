@@ -23,8 +23,10 @@ pub struct Frontier {
     pub after: Vec<String>,
     /// How many of `order` stand before the operation that can't follow.
     pub before: usize,
-    /// In how many, and which, states that operation may have found the object.
+    /// The states that it may have found, in which it can't do what it did.
     pub states: Vec<String>,
+    /// The states that it may have found, in which it can; but then the others can't follow.
+    pub fitting: Vec<String>,
     /// Whether these are all.
     pub complete: bool,
 }
@@ -133,11 +135,16 @@ fn walk<M: Model>(
                 configuration.done & required == required && configuration.found.is_some()
             })
     };
-    let mut states: Vec<String> = Vec::new();
+    let (mut states, mut fitting): (Vec<String>, Vec<String>) = Default::default();
     for (_, (configuration, ..)) in goals() {
-        let text = configuration.found.as_ref().map(M::describe)?;
-        if !states.contains(&text) {
-            states.push(text);
+        let found = configuration.found.as_ref()?;
+        let told = match found.step(stuck.op(), stuck.ret()) {
+            Some(_) => &mut fitting,
+            None => &mut states,
+        };
+        let text = found.describe();
+        if !told.contains(&text) {
+            told.push(text);
         }
     }
     // The order in which most stands before the stuck operation; of these, the shortest.
@@ -160,6 +167,7 @@ fn walk<M: Model>(
         after,
         before,
         states,
+        fitting,
         complete,
     })
 }

@@ -3,7 +3,8 @@
 use crate::cli::Check;
 use crate::exit::{Failure, Result, code_of};
 use crate::run::judge;
-use checker::{Budget, History, Validity, Verdict};
+use checker::{Budget, Checker, History, Validity, Verdict, explain};
+use results::explanation::Source;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -45,6 +46,9 @@ pub fn run(args: &Check) -> Result<u8> {
             Verdict::unknown("the history ends in the middle of a line; judged up to there"),
         );
     }
+    if let Some(path) = &args.explain {
+        explain(path, args, &model, &history, &checkers, &mut verdicts)?;
+    }
     let worst = verdicts
         .values()
         .map(|verdict| verdict.valid)
@@ -52,6 +56,26 @@ pub fn run(args: &Check) -> Result<u8> {
         .unwrap_or(Validity::Unknown);
     print(&model, &history, &verdicts, worst, args.output.json)?;
     Ok(code_of(worst))
+}
+
+/// Writes the page that shows why, and that says so where nothing is wrong.
+fn explain(
+    path: &Path,
+    args: &Check,
+    model: &str,
+    history: &History,
+    checkers: &[Box<dyn Checker>],
+    verdicts: &mut BTreeMap<String, Verdict>,
+) -> Result<()> {
+    explain::explain_all(history, checkers, verdicts, explain::TIME);
+    let name = args.history.file_name().unwrap_or(args.history.as_os_str());
+    let source = Source {
+        file: &name.to_string_lossy(),
+        model,
+        events: history.events.len(),
+    };
+    std::fs::write(path, results::explanation::page(&source, verdicts))
+        .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
 }
 
 fn read(path: &Path) -> Result<History> {

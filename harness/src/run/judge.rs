@@ -7,7 +7,7 @@ use crate::exit::{Failure, Result};
 use crate::progress::Progress;
 use crate::spec::Spec;
 use checker::history::faults::FaultRecord;
-use checker::{Budget, Checker, History, Verdict};
+use checker::{Budget, Checker, History, Validity, Verdict, explain};
 use results::{Folder, Recorded, Results};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -31,6 +31,10 @@ pub fn judge(folder: Folder, spec: &Spec, progress: &Progress) -> Result<Judged>
         memory: spec.check_memory.0 as usize,
     };
     let mut verdicts = verdicts(&history, &checkers, budget);
+    if verdicts.values().any(|verdict| verdict.valid == Validity::Invalid) {
+        progress.phase("explain", "the smallest part that is wrong by itself");
+        explain::explain_all(&history, &checkers, &mut verdicts, explain::TIME);
+    }
     if history.truncated {
         let cut =
             Verdict::unknown("the history ends in the middle of a line: the run was cut short");

@@ -83,6 +83,13 @@ impl Role {
     }
 }
 
+/// The name of the colour of a kind of fault, for pictures that are not drawn here.
+pub fn fault_class(kind: &str) -> &'static str {
+    let role = Role::of_kind(kind);
+    let named = ROLES.iter().find(|(other, _)| *other == role);
+    named.map_or("muted", |(_, name)| name)
+}
+
 pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 pub(super) type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
 

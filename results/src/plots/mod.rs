@@ -16,6 +16,7 @@ use crate::measure::Results;
 use crate::recorded::Recorded;
 
 pub use canvas::STYLE;
+pub(crate) use canvas::fault_class;
 use canvas::{Bands, Timescale};
 
 /// The pictures of a run.

@@ -1,9 +1,11 @@
 //! Checks with their evidence, faults with their proof, gates.
 
 use super::{badge, fact, figure};
+use crate::explanation;
 use crate::measure::{FaultSummary, Recovery, Results, Rto};
 use crate::plots::Plots;
 use crate::table::{count, duration, optional};
+use checker::explain::Explanation;
 use checker::{Validity, Verdict};
 use maud::{Markup, html};
 use serde_json::{Map, Value};
@@ -30,9 +32,25 @@ fn check(name: &str, verdict: &Verdict) -> Markup {
         div.card {
             div.line { (badge(verdict.valid)) h3 { (name) } }
             @if !verdict.reason.is_empty() { p { (verdict.reason) } }
-            (pairs(&verdict.details))
+            @match Explanation::of(verdict) {
+                // The picture says what the details are made of; they stay for who wants to know.
+                Some(explanation) => {
+                    (explanation::section(&explanation))
+                    details {
+                        summary { "All that the checker found" }
+                        (pairs(&without_explanation(verdict)))
+                    }
+                },
+                None => (pairs(&verdict.details)),
+            }
         }
     }
+}
+
+fn without_explanation(verdict: &Verdict) -> Map<String, Value> {
+    let mut details = verdict.details.clone();
+    details.remove(checker::explain::DETAIL);
+    details
 }
 
 /// Figures side by side; evidence with a shape of its own below.

@@ -7,6 +7,7 @@ mod recovery;
 mod state;
 mod style;
 
+use crate::explanation;
 use crate::measure::Results;
 use crate::plots::{self, Picture, Plots};
 use crate::table::{count, duration, optional, percent};
@@ -22,6 +23,37 @@ pub fn render(results: &Results, plots: &Plots, spec: &str) -> String {
         results.run.name,
         results.seed
     );
+    let content = html! {
+        (head(results))
+        main {
+            // Who reads of a violation, or of doubt, wants to see why before anything else.
+            @if results.valid != Validity::Valid { (evidence::checks(results)) }
+            @if results.valid == Validity::Unknown { (evidence::gates(results)) }
+            (recovery::section(results, plots))
+            (state::section(results, plots))
+            (timeline(plots))
+            @if results.valid == Validity::Valid { (evidence::checks(results)) }
+            (evidence::faults(results, plots))
+            (latency(results))
+            (availability(results))
+            @if results.valid != Validity::Unknown { (evidence::gates(results)) }
+            (circumstances(results, spec))
+        }
+        footer {
+            p {
+                "shakedown " (results.run.version)
+                @if !results.run.started.is_empty() { ", run started " (results.run.started) }
+                ". Beside this page: " code { "results.json" } ", " code { "history.jsonl" } ", "
+                code { "faults.jsonl" } ", " code { "probes.jsonl" } ", " code { "status.jsonl" } ", "
+                code { "plots/" } ", " code { "nodes/" } "."
+            }
+        }
+    };
+    document(&title, content)
+}
+
+/// A page that needs nothing besides itself, and runs nothing.
+pub(crate) fn document(title: &str, content: Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -33,34 +65,11 @@ pub fn render(results: &Results, plots: &Plots, spec: &str) -> String {
                 meta http-equiv="Content-Security-Policy"
                     content="default-src 'none'; style-src 'unsafe-inline'";
                 title { (title) }
-                style { (PreEscaped(plots::STYLE)) (PreEscaped(style::STYLE)) }
-            }
-            body {
-                (head(results))
-                main {
-                    // Who reads of a violation, or of doubt, wants to see why before anything else.
-                    @if results.valid != Validity::Valid { (evidence::checks(results)) }
-                    @if results.valid == Validity::Unknown { (evidence::gates(results)) }
-                    (recovery::section(results, plots))
-                    (state::section(results, plots))
-                    (timeline(plots))
-                    @if results.valid == Validity::Valid { (evidence::checks(results)) }
-                    (evidence::faults(results, plots))
-                    (latency(results))
-                    (availability(results))
-                    @if results.valid != Validity::Unknown { (evidence::gates(results)) }
-                    (circumstances(results, spec))
-                }
-                footer {
-                    p {
-                        "shakedown " (results.run.version)
-                        @if !results.run.started.is_empty() { ", run started " (results.run.started) }
-                        ". Beside this page: " code { "results.json" } ", " code { "history.jsonl" } ", "
-                        code { "faults.jsonl" } ", " code { "probes.jsonl" } ", " code { "status.jsonl" } ", "
-                        code { "plots/" } ", " code { "nodes/" } "."
-                    }
+                style {
+                    (PreEscaped(plots::STYLE)) (PreEscaped(style::STYLE)) (PreEscaped(explanation::STYLE))
                 }
             }
+            body { (content) }
         }
     };
     page.into_string()
@@ -301,7 +310,7 @@ fn figure(picture: &Picture) -> Markup {
 }
 
 /// The verdict as a word with a sign, so that it does not rest on colour alone.
-fn badge(valid: Validity) -> Markup {
+pub(crate) fn badge(valid: Validity) -> Markup {
     let (class, sign) = match valid {
         Validity::Valid => ("valid", "✓"),
         Validity::Unknown => ("unknown", "?"),
