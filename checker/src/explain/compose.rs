@@ -7,15 +7,19 @@ use super::verify::{Limits, Refutation};
 use super::{cycles, faults, words};
 use crate::history::{Header, Operation, jsonl};
 use crate::verdict::{Budget, Checker, Verdict};
-use crate::{Event, History, Key, Op, Phase, Validity};
+use crate::{Event, History, Key, Op, Phase, Ret, Validity};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// More operations are not drawn.
 pub const OPERATIONS_MAX: usize = 40;
+/// With more operations than this, those that the sentence does not name are not drawn.
+const PREMISES_MAX: usize = 8;
 /// Anomalies that are drawn, one of each name.
 const ANOMALIES_MAX: usize = 4;
+/// Elements that are told to be missing.
+const MISSED_MAX: usize = 3;
 /// Steps of a cycle that are drawn; of a longer one no picture helps.
 const STEPS_MAX: usize = 24;
 /// Of the time, this share is for shrinking.
@@ -65,22 +69,25 @@ pub fn explain(
             (named, core)
         }
     };
-    let part_operations = part.operations().ok()?;
-    let stuck = stuck(&part, &part_operations, &decide);
+    let core_operations = part.operations().ok()?;
+    let witness = witness(checker, &core_operations, &decide, &part, started + time);
+    let drawn_history = with_named(history, &part, &hints, &decide);
+    let drawn_operations = drawn_history.operations().ok()?;
+    let stuck = stuck(&drawn_history, &drawn_operations, &decide);
     let object = checker.object();
-    let witness = witness(
-        object,
-        &part_operations,
-        checker,
-        &decide,
-        &part,
-        started + time,
-    );
-    let window = window(&part_operations, stuck, &hints, &mut remarks);
-    let (drawn, moments) = draw(&part_operations, &window, stuck);
+    let window = match object {
+        Some(_) => window(&drawn_operations, stuck, &hints, &mut remarks),
+        None => without_premises(&drawn_operations, stuck, &hints, &mut remarks),
+    };
+    let (mut drawn, moments) = draw(&drawn_operations, &window, stuck);
+    for one in &mut drawn {
+        one.beside = !core_operations
+            .iter()
+            .any(|core| core.invocation.index == one.index);
+    }
     let place = stuck
         .zip(object)
-        .and_then(|(stuck, object)| place(object, &part_operations, stuck, &window));
+        .and_then(|(stuck, object)| place(object, &drawn_operations, stuck, &window));
     let (faults, more_faults) = faults::active(history, &moments);
     if more_faults > 0 {
         remarks.push(format!(
@@ -88,6 +95,13 @@ pub fn explain(
         ));
     }
     let anomalies = anomalies(verdict, history, &mut remarks);
+    if !anomalies.is_empty() {
+        // All of a circle are wrong together; the pictures name them alike.
+        for one in &mut drawn {
+            one.stuck = false;
+            one.label = format!("T{}: {}", one.index, one.label);
+        }
+    }
     let witness = match anomalies.first() {
         Some(anomaly) => anomaly.witness.clone(),
         None => witness,
@@ -118,6 +132,27 @@ fn part_of(shrunk: Shrunk, of: usize, remarks: &mut Vec<String>) -> (History, Co
         remarks: Vec::new(),
     };
     (shrunk.core, core)
+}
+
+/// The core together with the operations that the verdict names, if these are invalid too: a picture
+/// should show what its sentence tells. What came after the core is left out.
+fn with_named(
+    history: &History,
+    core: &History,
+    hints: &Hints,
+    decide: &dyn Fn(&History) -> Validity,
+) -> History {
+    let mut indices = hints.operations.clone();
+    indices.extend(core.events.iter().map(|event| event.index));
+    let end = core.events.iter().map(|event| event.index).max();
+    let Ok(mut both) = super::shrink::only(history, &indices) else {
+        return core.clone();
+    };
+    both.events.retain(|event| Some(event.index) <= end);
+    match both.events.len() > core.events.len() && decide(&both) == Validity::Invalid {
+        true => both,
+        false => core.clone(),
+    }
 }
 
 /// What the verdict's details tell of the place to look at.
@@ -187,17 +222,17 @@ fn stuck(
 
 /// A second look at the part, by other means than the checker's where there are any.
 fn witness(
-    object: Option<&dyn Sequential>,
-    operations: &[Operation<'_>],
     checker: &dyn Checker,
+    operations: &[Operation<'_>],
     decide: &dyn Fn(&History) -> Validity,
     part: &History,
     deadline: Instant,
 ) -> Witness {
-    let Some(object) = object else {
+    let Some(object) = checker.object() else {
         return match decide(part) {
             Validity::Invalid => Witness {
                 confirmed: true,
+                independent: false,
                 text: format!(
                     "{} judges these operations alone invalid too",
                     checker.name()
@@ -205,6 +240,7 @@ fn witness(
             },
             _ => Witness {
                 confirmed: false,
+                independent: false,
                 text: "these operations alone were not judged again".to_owned(),
             },
         };
@@ -224,6 +260,7 @@ fn witness(
             Refutation::Proven(text) => {
                 return Witness {
                     confirmed: true,
+                    independent: true,
                     text,
                 };
             }
@@ -237,8 +274,32 @@ fn witness(
     }
     Witness {
         confirmed: false,
+        independent: true,
         text: open,
     }
+}
+
+/// The positions of the operations to draw, where no order of them is to be shown: of many, only those
+/// that the sentence names, if the rest is there just because these saw it.
+fn without_premises(
+    operations: &[Operation<'_>],
+    stuck: Option<usize>,
+    hints: &Hints,
+    remarks: &mut Vec<String>,
+) -> Vec<usize> {
+    let is_named = |at: &usize| hints.operations.contains(&operations[*at].invocation.index);
+    let mut named: BTreeSet<usize> = (0..operations.len()).filter(is_named).collect();
+    if operations.len() <= PREMISES_MAX || named.is_empty() || named.len() >= OPERATIONS_MAX {
+        return window(operations, stuck, hints, remarks);
+    }
+    named.extend(stuck);
+    let others = operations.len() - named.len();
+    if others > 0 {
+        remarks.push(format!(
+            "{others} of these operations are not drawn: the others saw what they had left"
+        ));
+    }
+    named.into_iter().collect()
 }
 
 /// The positions of the operations to draw: all, or those that matter most.
@@ -301,7 +362,10 @@ fn draw(
         .iter()
         .map(|at| {
             let operation = &operations[*at];
-            let label = words::label(operation);
+            let label = match missed(operation, operations, window) {
+                missed if missed.is_empty() => words::label(operation),
+                missed => format!("without {}: {}", missed.join(", "), words::label(operation)),
+            };
             Shown {
                 index: operation.invocation.index,
                 process: operation.invocation.process.0,
@@ -320,6 +384,7 @@ fn draw(
                     None => Fate::Unknown,
                 },
                 stuck: Some(*at) == stuck,
+                beside: false,
             }
         })
         .collect();
@@ -328,6 +393,25 @@ fn draw(
         .map(|(_, index, time)| (index, time))
         .collect();
     (shown, moments)
+}
+
+/// Elements that the drawn operations had added before a read began, and that it does not show.
+fn missed(read: &Operation<'_>, operations: &[Operation<'_>], window: &[usize]) -> Vec<String> {
+    let (Op::List { key }, Some(Ret::List(items))) = (read.op(), read.ret()) else {
+        return Vec::new();
+    };
+    let before = window.iter().map(|at| &operations[*at]).filter(|other| {
+        other.is_ok() && other.completed_at.is_some_and(|end| end < read.invoked_at)
+    });
+    before
+        .filter_map(|other| match other.op() {
+            Op::Add { key: to, value } | Op::Append { key: to, value } => {
+                (to == key && !items.contains(value)).then(|| value.to_string())
+            }
+            _ => None,
+        })
+        .take(MISSED_MAX)
+        .collect()
 }
 
 /// The completion of an operation, if it says how it ended.
@@ -394,10 +478,12 @@ fn anomalies(verdict: &Verdict, history: &History, remarks: &mut Vec<String>) ->
         anomaly.witness = match cycles::verify(history, &anomaly) {
             Ok(text) => Witness {
                 confirmed: true,
+                independent: true,
                 text,
             },
             Err(flaw) => Witness {
                 confirmed: false,
+                independent: true,
                 text: flaw.to_string(),
             },
         };

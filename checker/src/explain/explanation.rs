@@ -64,6 +64,9 @@ pub struct Shown {
     /// Whether it is the one by whose completion the history became invalid.
     #[serde(default)]
     pub stuck: bool,
+    /// Whether it is there only because the sentence names it: the core does without.
+    #[serde(default)]
+    pub beside: bool,
 }
 
 /// How an operation ended.
@@ -135,6 +138,9 @@ pub struct Step {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Witness {
     pub confirmed: bool,
+    /// Whether the second look shares nothing with the first.
+    #[serde(default)]
+    pub independent: bool,
     /// How that is known, or why it is not.
     pub text: String,
 }

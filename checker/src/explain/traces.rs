@@ -50,8 +50,8 @@ impl Traces {
         }
         for by in &mut traces.by {
             let happened = |at: &usize| operations[*at].failure().is_none();
-            if by.iter().any(|at| happened(at)) {
-                by.retain(|at| happened(at));
+            if by.iter().any(happened) {
+                by.retain(happened);
             }
         }
         let suffixes = suffixes(operations);
@@ -75,15 +75,12 @@ impl Traces {
         }
         loop {
             let mut changed = false;
-            for at in 0..kept.len() {
-                if !kept[at]
-                    || self.seen[at]
-                        .iter()
-                        .all(|trace| sources[*trace as usize] > 0)
-                {
+            for (at, keep) in kept.iter_mut().enumerate() {
+                let gone = |trace: &u32| sources[*trace as usize] == 0;
+                if !*keep || !self.seen[at].iter().any(gone) {
                     continue;
                 }
-                kept[at] = false;
+                *keep = false;
                 changed = true;
                 for trace in &self.left[at] {
                     if self.by[*trace as usize].contains(&at) {

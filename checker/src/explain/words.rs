@@ -123,7 +123,17 @@ fn balances(entries: &[(crate::Key, Value)]) -> String {
         .iter()
         .map(|(key, value)| format!("{key}={value}"))
         .collect();
-    texts.join(" ")
+    let amounts: Option<i128> = entries
+        .iter()
+        .map(|(_, value)| match value {
+            Value::Int(n) => Some(i128::from(*n)),
+            _ => None,
+        })
+        .sum();
+    match amounts {
+        Some(sum) if entries.len() > 1 => format!("{}, together {sum}", texts.join(" ")),
+        _ => texts.join(" "),
+    }
 }
 
 fn for_owner(owner: &Value) -> String {

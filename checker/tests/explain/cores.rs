@@ -217,7 +217,15 @@ fn explanations_of_random_histories_hold_together() {
         };
         assert!(explanation.witness.confirmed, "{seed}: {explanation:?}");
         assert!(explanation.core.minimal && explanation.core.remarks.is_empty());
-        assert_eq!(explanation.operations.len(), explanation.core.operations);
+        let beside = explanation
+            .operations
+            .iter()
+            .filter(|one| one.beside)
+            .count();
+        assert_eq!(
+            explanation.operations.len() - beside,
+            explanation.core.operations
+        );
         let stuck = explanation
             .operations
             .iter()
@@ -227,28 +235,55 @@ fn explanations_of_random_histories_hold_together() {
         // The file is the core again.
         let core = History::from_reader(explanation.history.as_bytes(), "core").unwrap();
         assert_eq!(checker.decide(&core, Budget::default()), Validity::Invalid);
+        assert_eq!(
+            core.operations().unwrap().len(),
+            explanation.core.operations
+        );
         // The order is legal as long as the one that can't follow is left out.
         let place = explanation
             .place
             .as_ref()
             .unwrap_or_else(|| panic!("{seed}"));
-        assert!(explanation.operations[place.stuck].stuck);
-        let operations = core.operations().unwrap();
+        let culprit = &explanation.operations[place.stuck];
+        assert!(culprit.stuck);
+        let operations = history.operations().unwrap();
+        let find = |index: u64| {
+            operations
+                .iter()
+                .find(|one| one.invocation.index == index)
+                .unwrap()
+        };
         let mut state = Register::default();
+        let mut latest = 0;
         for taken in &place.order {
-            let operation = &operations[taken.operation];
-            let ended = operation.completed_at <= operations[place.stuck].completed_at;
-            let ret = operation
-                .ret()
-                .filter(|_| ended && taken.operation != place.stuck);
+            let shown = &explanation.operations[taken.operation];
+            let operation = find(shown.index);
+            let ended = shown
+                .completed_at
+                .is_some_and(|end| Some(end) < culprit.completed_at);
+            let ret = operation.ret().filter(|_| ended);
             state = state
                 .step(operation.op(), ret)
                 .unwrap_or_else(|| panic!("{seed}"));
             assert_eq!(state.describe(), taken.after, "{seed}");
+            assert!(
+                !ended || shown.completed_at > Some(latest),
+                "{seed}: against time"
+            );
+            latest = latest.max(shown.invoked_at);
+        }
+        for shown in &explanation.operations {
+            let due = shown.fate == Fate::Happened && shown.completed_at < culprit.completed_at;
+            let position = explanation.operations.iter().position(|one| one == shown);
+            let there = place
+                .order
+                .iter()
+                .any(|taken| Some(taken.operation) == position);
+            assert!(there || !due, "{seed}: {shown:?} is missing");
         }
         assert!(place.complete, "{seed}");
+        let culprit = find(culprit.index);
         // And none of the states there allows what it did.
-        let culprit = &operations[place.stuck];
         for found in &place.states {
             let value = match found.as_str() {
                 "nil" => Value::Nil,

@@ -15,6 +15,7 @@ const PADDING: f64 = 9.0;
 /// Where the arrows between boxes stand, from the boxes' left side.
 const ARROW: f64 = 26.0;
 const HEAD: f64 = 5.0;
+const NARROWEST: f64 = 416.0;
 /// Of the name of a dependency.
 const CHIP: f64 = 62.0;
 
@@ -29,6 +30,16 @@ struct Row<'a> {
 }
 
 pub(super) fn draw(anomaly: &Anomaly, width: f64) -> Drawn {
+    let longest = anomaly
+        .steps
+        .iter()
+        .map(|step| {
+            let boxed = BOX + 2.0 * PADDING + 4.0 + text::width(&step.text);
+            boxed.max(BOX + ARROW + CHIP + 24.0 + text::width(&step.why))
+        })
+        .fold(0.0, f64::max);
+    // No wider than its texts, with some air.
+    let width = width.min((longest * 1.1).max(NARROWEST));
     let text_width = width - BOX - 2.0 * PADDING - 4.0;
     let why_width = width - BOX - ARROW - CHIP - 24.0;
     let mut y = 4.0;

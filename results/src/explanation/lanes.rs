@@ -15,6 +15,8 @@ const BAR_TOP: f64 = 19.0;
 const LINE: f64 = 16.0;
 const FAULT_LINE: f64 = 15.0;
 const RADIUS: f64 = 8.5;
+/// The note below is written larger and bolder than labels.
+const NOTE_WIDER: f64 = 1.18;
 /// Below this width names of processes are short.
 const NARROW: f64 = 600.0;
 
@@ -55,7 +57,7 @@ pub(super) fn draw(explanation: &Explanation, width: f64) -> Drawn {
         .as_ref()
         .map(|place| could_be(explanation, place))
         .unwrap_or_default();
-    let note_lines = text::wrap(&note, layout.width() - 8.0);
+    let note_lines = text::wrap(&note, (layout.width() - 8.0) / NOTE_WIDER);
     let details = notes + note_lines.len() as f64 * LINE + 8.0;
     let detail_width = layout.width() - 8.0;
     let longest_detail = explanation
@@ -82,7 +84,7 @@ pub(super) fn draw(explanation: &Explanation, width: f64) -> Drawn {
         }
         @for (at, one) in explanation.operations.iter().enumerate() {
             g.op tabindex="0" role="img" aria-label=(one.told) {
-                (operation(one, at, &layout, lane_of(one.process)))
+                (operation(&explanation.operations, at, &layout, lane_of(one.process)))
                 g.detail {
                     @for (row, line) in text::wrap(&one.told, detail_width).iter().enumerate() {
                         text x="4" y=(px(details + 12.0 + row as f64 * LINE)) font-size=(text::SIZE) class="f-ink" { (line) }
@@ -94,7 +96,7 @@ pub(super) fn draw(explanation: &Explanation, width: f64) -> Drawn {
         @for (at, line) in note_lines.iter().enumerate() {
             text x="4" y=(px(notes + 12.0 + at as f64 * LINE)) font-size="13" font-weight="600" class="f-red" { (line) }
         }
-        text.hint x="4" y=(px(details + 12.0)) font-size="11" class="f-muted hint" {
+        text x="4" y=(px(details + 12.0)) font-size="11" class="f-muted hint" {
             @if narrow { "Tap an operation for its details." }
             @else { "Point at an operation, or go to it with the tab key, for its details." }
         }
@@ -113,11 +115,14 @@ pub(super) fn px(value: f64) -> String {
 }
 
 /// A bar from invocation to completion with its label above and its number in it.
-fn operation(one: &Shown, at: usize, layout: &Layout, y: f64) -> Markup {
+fn operation(operations: &[Shown], at: usize, layout: &Layout, y: f64) -> Markup {
+    let one = &operations[at];
     let (from, to) = (layout.x[one.invoked_at], layout.end_of(one.completed_at));
     let bar = y + BAR_TOP;
     let class = if one.stuck {
         "stuck"
+    } else if one.beside {
+        "beside"
     } else {
         class_of(one.fate)
     };
@@ -127,7 +132,7 @@ fn operation(one: &Shown, at: usize, layout: &Layout, y: f64) -> Markup {
         Fate::Unknown => " (unknown)",
     };
     let full = format!("{}{ending}", one.label);
-    let label = text::clip(&full, layout.label);
+    let label = text::clip(&full, layout.room(one, operations));
     let points = layout.points.iter().filter(|point| point.operation == at);
     html! {
         title { (one.told) }
@@ -175,8 +180,13 @@ fn drops(layout: &Layout, lane_of: impl Fn(&Point) -> f64, strip: f64) -> Markup
 fn states(place: &Place, layout: &Layout, y: f64) -> Markup {
     let mut pieces: Vec<(f64, &str)> = vec![(layout.left, place.initial.as_str())];
     for point in &layout.points {
-        if let Some(taken) = point.number.and_then(|number| place.order.get(number - 1)) {
-            pieces.push((point.x, &taken.after));
+        let taken = point.number.and_then(|number| place.order.get(number - 1));
+        // What changes nothing begins nothing.
+        match (taken, pieces.last()) {
+            (Some(taken), Some((_, before))) if taken.after != *before => {
+                pieces.push((point.x, &taken.after));
+            }
+            _ => {}
         }
     }
     let ends: Vec<f64> = pieces
@@ -214,7 +224,7 @@ fn could_be(explanation: &Explanation, place: &Place) -> String {
 fn faults(faults: &[FaultSpan], layout: &Layout, bottom: f64) -> Markup {
     html! {
         @for (row, fault) in faults.iter().enumerate() {
-            @let (from, to) = (layout.before(fault.from_at), layout.before(fault.to_at));
+            @let (from, to) = layout.span(fault.from_at, fault.to_at);
             @let top = 3.0 + row as f64 * FAULT_LINE;
             @let room = layout.width() - from - 6.0;
             @let role = plots::fault_class(&fault.kind);
@@ -236,7 +246,7 @@ fn faults(faults: &[FaultSpan], layout: &Layout, bottom: f64) -> Markup {
 
 /// Times under the lanes, where there is room for them.
 fn times(layout: &Layout, y: f64) -> Markup {
-    let mut free_from = layout.left - 4.0;
+    let mut free_from = 0.0;
     let mut shown: Vec<(f64, String)> = Vec::new();
     for (x, time) in layout.x.iter().zip(&layout.times) {
         let told = moment(*time);

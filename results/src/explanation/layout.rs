@@ -4,7 +4,7 @@
 //! every gap is as wide as what stands in it, and only room left over is given out by time.
 
 use super::text;
-use checker::explain::{Explanation, Place};
+use checker::explain::{Explanation, Place, Shown};
 
 /// Room between two events, for the end of a bar and the beginning of the next.
 const GAP: f64 = 12.0;
@@ -23,8 +23,6 @@ pub(super) struct Layout {
     pub times: Vec<u64>,
     /// Of each step of the legal order, with the stuck operation among them.
     pub points: Vec<Point>,
-    /// How wide a label may be.
-    pub label: f64,
 }
 
 /// Where an operation takes effect in the legal order.
@@ -71,14 +69,7 @@ impl Layout {
                 if one.completed_at == Some(at) {
                     x[at] = x[at].max(begin + BAR_MIN);
                 }
-                let next = operations
-                    .iter()
-                    .filter(|other| {
-                        other.process == one.process && other.invoked_at > one.invoked_at
-                    })
-                    .map(|other| other.invoked_at)
-                    .min();
-                if next == Some(at) {
+                if next_in_lane(one, operations) == Some(at) {
                     x[at] = x[at].max(begin + text::width(&one.label).min(label) + GAP);
                 }
             }
@@ -96,7 +87,6 @@ impl Layout {
             x,
             times,
             points: Vec::new(),
-            label,
         };
         layout.put(&order, &after);
         layout
@@ -111,13 +101,21 @@ impl Layout {
         completed_at.map_or(self.right, |at| self.x[at])
     }
 
-    /// The x before the event of this place: where a fault began or ended.
-    pub fn before(&self, at: usize) -> f64 {
-        match at {
+    /// How wide a label can be until the next operation of its lane.
+    pub fn room(&self, one: &Shown, operations: &[Shown]) -> f64 {
+        let next = next_in_lane(one, operations).map_or(self.width(), |at| self.x[at] - GAP / 2.0);
+        next - self.x[one.invoked_at]
+    }
+
+    /// From where to where a fault lasted that began and ended before the events of these places: never
+    /// at an event itself, and never nothing.
+    pub fn span(&self, from_at: usize, to_at: usize) -> (f64, f64) {
+        let within = |at: usize, part: f64| match at {
             0 => self.left,
             at if at >= self.x.len() => self.right,
-            at => (self.x[at - 1] + self.x[at]) / 2.0,
-        }
+            at => self.x[at - 1] + (self.x[at] - self.x[at - 1]) * part,
+        };
+        (within(from_at, 0.3), within(to_at, 0.7))
     }
 
     /// The points of one gap stand at even distances in it.
@@ -137,6 +135,15 @@ impl Layout {
             });
         }
     }
+}
+
+/// The event at which the lane's next operation begins.
+fn next_in_lane(one: &Shown, operations: &[Shown]) -> Option<usize> {
+    operations
+        .iter()
+        .filter(|other| other.process == one.process && other.invoked_at > one.invoked_at)
+        .map(|other| other.invoked_at)
+        .min()
 }
 
 /// The operations of the legal order with their numbers, and among them the one that can't follow.
@@ -175,8 +182,8 @@ fn spread(x: &mut [f64], times: &[u64], room: f64) {
     };
     let all: f64 = (1..x.len()).map(weight).sum();
     let mut moved = 0.0;
-    for at in 1..x.len() {
+    for (at, x) in x.iter_mut().enumerate().skip(1) {
         moved += room * weight(at) / all;
-        x[at] += moved;
+        *x += moved;
     }
 }

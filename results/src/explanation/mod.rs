@@ -63,7 +63,7 @@ pub fn page(source: &Source<'_>, verdicts: &BTreeMap<String, Verdict>) -> String
         main {
             @for (name, verdict) in &invalid {
                 div.violation {
-                    @if verdicts.len() > 1 { h2 { (name) } }
+                    @if invalid.len() > 1 { h2 { (name) } }
                     p.reason { (verdict.reason) }
                     @match Explanation::of(verdict) {
                         Some(explanation) => (section(&explanation)),
@@ -99,6 +99,7 @@ pub fn section(explanation: &Explanation) -> Markup {
                 (figure(&words::anomaly_title(anomaly), |width| cycle::draw(anomaly, width)))
                 p.note.unconfirmed[!anomaly.witness.confirmed] { (words::witness(&anomaly.witness)) }
             }
+            @if !explanation.anomalies.is_empty() { (words::dependencies(explanation)) }
             @if !explanation.operations.is_empty() {
                 (figure(&words::lanes_title(explanation), |width| lanes::draw(explanation, width)))
             }
@@ -106,7 +107,6 @@ pub fn section(explanation: &Explanation) -> Markup {
             ul.evidence {
                 @for line in words::evidence(explanation) { li { (line) } }
             }
-            @if !explanation.anomalies.is_empty() { (words::dependencies(explanation)) }
             @if !explanation.history.is_empty() {
                 details {
                     summary { "These operations as a history file" }
@@ -135,7 +135,7 @@ fn figure(title: &str, draw: impl Fn(f64) -> lanes::Drawn) -> Markup {
         html! {
             div class={ "scroll " (class) } {
                 svg viewBox={ "0 0 " (drawn.width.round()) " " (drawn.height.round()) }
-                    style={ "min-width:" (least.round()) "px" }
+                    style={ "min-width:" (least.round()) "px;max-width:" ((drawn.width * 1.25).round()) "px" }
                     class="explained" role="group" aria-label=(title)
                     font-family="system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif" {
                     (drawn.body)

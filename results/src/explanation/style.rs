@@ -10,6 +10,7 @@ svg.explained{display:block;width:100%;height:auto;max-width:1120px}\
 .bar.happened{fill:var(--quiet);stroke:var(--blue)}\
 .bar.failed{fill:none;stroke:var(--muted);stroke-dasharray:2 3}\
 .bar.unknown{fill:var(--quiet);fill-opacity:.5;stroke:var(--amber);stroke-dasharray:6 4}\
+.bar.beside{fill:none;stroke:var(--muted)}\
 .bar.stuck{fill:var(--red);fill-opacity:.16;stroke:var(--red);stroke-width:2}\
 .strong{font-weight:700}\
 .point{fill:var(--blue)}.point.wrong{fill:var(--red)}\

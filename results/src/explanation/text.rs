@@ -11,7 +11,7 @@ pub(super) fn width(text: &str) -> f64 {
 
 /// Cut to a width, with a sign that it was.
 pub(super) fn clip(text: &str, to: f64) -> String {
-    let room = (to / CHAR).floor().max(1.0) as usize;
+    let room = (to / CHAR + 0.01).floor().max(1.0) as usize;
     if text.chars().count() <= room {
         return text.to_owned();
     }

@@ -9,19 +9,25 @@ const STATES_MAX: usize = 6;
 const STEPS_MAX: usize = 14;
 
 pub(super) fn lanes_title(explanation: &Explanation) -> String {
-    let count = explanation.operations.len();
-    let what = match count {
-        1 => "One operation that is".to_owned(),
-        n => format!("{n} operations that are"),
+    let drawn = explanation.operations.iter();
+    let beside = drawn.filter(|one| one.beside).count();
+    let core = explanation.operations.len() - beside;
+    let mut title = match (core, explanation.core.operations) {
+        (1, 0) => "One operation that the verdict names".to_owned(),
+        (n, 0) => format!("{n} operations that the verdict names"),
+        (1, 1) => "One operation that is wrong by itself".to_owned(),
+        (n, all) if n == all => format!("{n} operations that are wrong by themselves"),
+        (n, all) => format!("{n} of {all} operations that are wrong by themselves"),
     };
-    let wrong = match explanation.core.operations {
-        0 => "named by the verdict",
-        _ => "wrong by themselves",
-    };
-    match explanation.object.as_str() {
-        "" => format!("{what} {wrong}"),
-        object => format!("{what} {wrong}, on {object}"),
+    if beside > 0 {
+        title.push_str(&format!(
+            ", and {beside} more that the verdict names (grey)"
+        ));
     }
+    if !explanation.object.is_empty() {
+        title.push_str(&format!("; {}", explanation.object));
+    }
+    title
 }
 
 pub(super) fn anomaly_title(anomaly: &Anomaly) -> String {
@@ -70,7 +76,7 @@ pub(super) fn order(explanation: &Explanation, place: &Place) -> Markup {
     let after = place.order.iter().enumerate().skip(place.before);
     html! {
         div.scroll { table.order {
-            thead { tr { th.n { "#" } th { "the longest legal order" } th { "state after it" } } }
+            thead { tr { th.n { "#" } th { "the longest legal order of these operations" } th { "state after it" } } }
             tbody {
                 @if first > 0 { tr.faint { td {} td { (first) " operations before" } td {} } }
                 @else { tr.faint { td {} td { "at first" } td { (place.initial) } } }
@@ -122,11 +128,18 @@ pub(super) fn evidence(explanation: &Explanation) -> Vec<String> {
     let mut lines = Vec::new();
     if core.operations > 0 {
         let of = format!(
-            "These {} of the history's {} operations are wrong by themselves",
+            "{} of the history's {} operations {} wrong by {}",
             crate::table::count(core.operations as u64),
-            crate::table::count(core.of as u64)
+            crate::table::count(core.of as u64),
+            if core.operations == 1 { "is" } else { "are" },
+            if core.operations == 1 {
+                "itself"
+            } else {
+                "themselves"
+            }
         );
         lines.push(match core.minimal {
+            true if core.operations == 1 => format!("{of}."),
             true => format!(
                 "{of}: leave out any one, with those that saw what it had left, and the rest is legal."
             ),
@@ -157,7 +170,8 @@ pub(super) fn evidence(explanation: &Explanation) -> Vec<String> {
 
 pub(super) fn witness(witness: &Witness) -> String {
     match witness.confirmed {
-        true => format!("Checked again by other means: {}.", witness.text),
+        true if witness.independent => format!("Checked again by other means: {}.", witness.text),
+        true => format!("Judged once more: {}.", witness.text),
         false => format!("Not confirmed by a second look: {}.", witness.text),
     }
 }
