@@ -35,7 +35,7 @@ pub struct Core {
     pub operations: usize,
     /// Operations of the whole history.
     pub of: usize,
-    /// Leave out any one, with those that saw what it had left, and the rest is legal.
+    /// Leave out any one, with those that depend on it, and the rest is legal.
     pub minimal: bool,
     /// Why it may be larger than need be, or why some are not shown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -17,6 +17,9 @@ pub mod frontier;
 pub mod sequential;
 pub mod shrink;
 mod sightings;
+#[cfg(test)]
+mod tests;
+mod trace;
 mod traces;
 pub mod verify;
 pub mod words;

@@ -3,10 +3,10 @@
 //! The judge is asked about ever smaller histories: first the operations that the verdict names, else
 //! those on its key up to the completion that refutes it; then operations are left out in halves,
 //! quarters and so on down to one by one (delta debugging: Zeller and Hildebrandt 2002). An operation
-//! goes together with those that saw what it alone had left ([`Traces`]), so that the rest is wrong for
-//! the reason of the whole and not because nobody wrote what is read.
+//! goes together with those that require it ([`Traces`]), so that the rest is wrong for a reason of the
+//! whole and not because nobody wrote what is read.
 //!
-//! The result is *1-minimal* in this sense: leave out any one operation, with those that saw it, and
+//! The result is *1-minimal* in this sense: leave out any one operation, with those that require it, and
 //! the rest is not invalid any more.
 
 use super::traces::Traces;
@@ -32,7 +32,7 @@ pub struct Shrunk {
     pub core: History,
     /// Indices of the invocations of its operations.
     pub operations: Vec<u64>,
-    /// Whether leaving out any one operation, with those that saw it, makes it legal.
+    /// Whether leaving out any one operation, with those that require it, makes it legal.
     pub minimal: bool,
     /// Why it is not certain that it is minimal.
     pub stopped: Option<String>,
@@ -64,16 +64,22 @@ pub fn shrink(
     Ok(shrinking.run(hints))
 }
 
-/// The history without one operation and those that saw what it alone had left: what the result of
-/// [`shrink`] is minimal against. `index` is that of the invocation.
-pub fn without(history: &History, index: u64) -> Result<History, StructureError> {
-    let operations = history.operations()?;
-    let mut kept: Vec<bool> = operations
-        .iter()
-        .map(|operation| operation.invocation.index != index)
-        .collect();
-    Traces::of(&operations).close(&mut kept);
-    Ok(pick(history, &operations, &kept, usize::MAX))
+impl Shrunk {
+    /// The core without one operation and those that require it: what it is minimal against. `history` is
+    /// the one that was shrunk, `index` that of the operation's invocation.
+    pub fn without(&self, history: &History, index: u64) -> Result<History, StructureError> {
+        let operations = history.operations()?;
+        let stays = |operation: &Operation<'_>| {
+            let own = operation.invocation.index;
+            own != index && self.operations.contains(&own)
+        };
+        let mut kept: Vec<bool> = operations.iter().map(stays).collect();
+        Traces::of(&operations).close(&mut kept);
+        let mut less = pick(history, &operations, &kept, usize::MAX);
+        let end = self.core.events.last().map(|event| event.index);
+        less.events.retain(|event| Some(event.index) <= end);
+        Ok(less)
+    }
 }
 
 /// The history of some of the operations, by the indices of their invocations.
@@ -163,7 +169,7 @@ impl Shrinking<'_> {
     /// The operations that the verdict names and those that wrote what they saw, if these are enough.
     fn named(&mut self) -> Option<Vec<bool>> {
         let mut kept = self.named.clone();
-        self.traces.open(&self.operations, &mut kept);
+        self.traces.open(&mut kept);
         self.is_invalid_without_others(&kept, usize::MAX)
             .then_some(kept)
     }

@@ -2,7 +2,7 @@
 //! checker, and refuses what was tampered with.
 
 use crate::script::Script;
-use checker::explain::shrink::{Hints, shrink, without};
+use checker::explain::shrink::{Hints, shrink};
 use checker::explain::verify::{Flaw, Limits, Refutation, linearization, refute};
 use checker::explain::{DETAIL, Explanation, Fate, explain, explain_all};
 use checker::history::NemesisEvent;
@@ -124,7 +124,7 @@ fn cores_of_random_histories_are_invalid_minimal_and_confirmed_by_all_orders() {
             "seed {seed}: {refuted:?}"
         );
         for index in &shrunk.operations {
-            let less = without(&shrunk.core, *index).unwrap();
+            let less = shrunk.without(&history, *index).unwrap();
             assert_ne!(
                 judge(&less),
                 Validity::Invalid,

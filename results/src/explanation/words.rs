@@ -141,7 +141,7 @@ pub(super) fn evidence(explanation: &Explanation) -> Vec<String> {
         lines.push(match core.minimal {
             true if core.operations == 1 => format!("{of}."),
             true => format!(
-                "{of}: leave out any one, with those that saw what it had left, and the rest is legal."
+                "{of}: leave out any one, with those that depend on it, and the rest is legal."
             ),
             false => format!("{of}; there may be a smaller part."),
         });
