@@ -1,6 +1,7 @@
 //! A part of a legal history in which nobody requires who was left out is legal too: so a part that is
 //! not legal shows that the whole is not.
 
+use super::frontier::frontier;
 use super::traces::Traces;
 use super::verify::{Limits, Refutation, refute};
 use crate::history::Operation;
@@ -298,4 +299,41 @@ fn parts_of_legal_histories_of_locks_are_legal() {
 fn parts_of_legal_histories_of_counters_and_sets_are_legal() {
     parts_of_legal_histories_are_legal::<5>(200);
     parts_of_legal_histories_are_legal::<6>(200);
+}
+
+#[test]
+fn a_place_tells_states_that_do_not_fit_from_those_that_fit_in_vain() {
+    let enqueue = |value: i64| Op::Enqueue {
+        key: Key::Int(1),
+        value: value.into(),
+    };
+    let dequeue = || Op::Dequeue { key: Key::Int(1) };
+    let one = || Phase::Ok(Ret::Value(1.into()));
+    let mut history = History::default();
+    let mut event = |process: u64, phase: Phase, op: Op| {
+        let index = history.events.len() as u64;
+        let process = ProcessId(process);
+        history.events.push(Event {
+            index,
+            time: index,
+            process,
+            phase,
+            op,
+        });
+    };
+    for value in [1, 2] {
+        event(0, Phase::Invoke, enqueue(value));
+        event(0, Phase::Ok(Ret::Done), enqueue(value));
+    }
+    // Both at once, and both get the same.
+    event(1, Phase::Invoke, dequeue());
+    event(2, Phase::Invoke, dequeue());
+    event(1, one(), dequeue());
+    event(2, one(), dequeue());
+    let operations = history.operations().unwrap();
+    let found = frontier(&Judge::<2>(Thing::EMPTY), &operations, 3).unwrap();
+    assert_eq!((found.order, found.before), (vec![0, 1, 2], 3));
+    assert_eq!((found.states.len(), found.fitting.len()), (1, 1));
+    assert!(found.states[0].contains("[2]") && found.fitting[0].contains("[1 2]"));
+    assert!(found.complete);
 }

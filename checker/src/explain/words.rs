@@ -156,3 +156,87 @@ pub fn moment(nanoseconds: u64) -> String {
         ms => format!("{:.1} µs", ms * 1e3),
     }
 }
+
+/// What a derived `Debug` says, without the names of types and of wrappers: `FifoQueue { values: [Int(1),
+/// Int(2)] }` is `[1 2]`, `Mutex { holder: Some(Int(3)) }` is `holder 3`.
+pub fn plain(debug: &str) -> String {
+    let mut text = debug.to_owned();
+    for wrapper in ["Int(", "Text(", "Some("] {
+        text = unwrapped(&text, wrapper);
+    }
+    for (from, to) in [("Nil", "nil"), ("None", "none"), (", ", " ")] {
+        text = text.replace(from, to);
+    }
+    let fields = text
+        .split_once(" { ")
+        .and_then(|(_, fields)| fields.strip_suffix(" }"))
+        .filter(|fields| !fields.contains('{'));
+    match fields.map(|fields| fields.split_once(": ")) {
+        // A list needs no name.
+        Some(Some((_, list))) if list.starts_with('[') && !list.contains(": ") => list.to_owned(),
+        Some(_) => fields.unwrap_or(&text).replace(": ", " "),
+        None => text,
+    }
+}
+
+/// Without a wrapper and its closing parenthesis, wherever it stands at the beginning of a word.
+fn unwrapped(text: &str, wrapper: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    // For each open parenthesis whether it stays.
+    let mut open: Vec<bool> = Vec::new();
+    let mut in_word = false;
+    let mut rest = text;
+    while let Some(next) = rest.chars().next() {
+        let is_wrapper = !in_word && rest.starts_with(wrapper);
+        let step = if is_wrapper {
+            wrapper.len()
+        } else {
+            next.len_utf8()
+        };
+        let stays = match next {
+            _ if is_wrapper => {
+                open.push(false);
+                false
+            }
+            '(' => {
+                open.push(true);
+                true
+            }
+            ')' => open.pop().unwrap_or(true),
+            _ => true,
+        };
+        if stays {
+            kept.push_str(&rest[..step]);
+        }
+        in_word = next.is_alphanumeric() && !is_wrapper;
+        rest = &rest[step..];
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_are_told_without_the_names_of_types() {
+        for (debug, told) in [
+            ("FifoQueue { values: [Int(1), Int(2)] }", "[1 2]"),
+            ("Mutex { holder: Some(Int(3)) }", "holder 3"),
+            ("Mutex { holder: None }", "holder none"),
+            (
+                "FencedLock { holder: Some(Text(\"a\")), token: Some(4) }",
+                "holder \"a\" token 4",
+            ),
+            ("Counter { sum: -5 }", "sum -5"),
+            ("Set { elements: [] }", "[]"),
+            (
+                "MultiRegister { held: [(Int(1), Nil), (Text(\"x\"), Int(2))] }",
+                "[(1 nil) (\"x\" 2)]",
+            ),
+            ("PrintInt(7)", "PrintInt(7)"),
+        ] {
+            assert_eq!(plain(debug), told);
+        }
+    }
+}

@@ -8,7 +8,7 @@
 
 use super::entries::Entries;
 use super::search::{Answer, Limits, search};
-use super::{Linearizable, Object, name};
+use super::{Linearizable, Object, any_succeeded, ends, name};
 use crate::explain::frontier::{Frontier, frontier};
 use crate::explain::sequential::Sequential;
 use crate::explain::verify::{self, Refutation};
@@ -102,15 +102,11 @@ impl<M: Model> Linearizable<M> {
             return Validity::Unknown;
         };
         let objects = self.objects(&operations);
-        let deadline = Instant::now() + budget.time.min(Duration::from_secs(365 * 24 * 3600));
-        let answers = self.judge(&objects, deadline, budget.memory);
+        let answers = self.judge(&objects, ends(Instant::now(), budget), budget.memory);
         let any = |wanted: fn(&Answer) -> bool| answers.iter().any(|found| wanted(&found.answer));
-        let succeeded = objects
-            .iter()
-            .any(|object| object.operations.iter().any(Operation::is_ok));
         if any(|answer| *answer == Answer::NotLinearizable) {
             Validity::Invalid
-        } else if !succeeded || any(|answer| matches!(answer, Answer::OutOf(_))) {
+        } else if !any_succeeded(&objects) || any(|answer| matches!(answer, Answer::OutOf(_))) {
             Validity::Unknown
         } else {
             Validity::Valid

@@ -227,20 +227,7 @@ impl<M: Model + 'static> Checker for Linearizable<M> {
     }
 
     fn decide(&self, history: &History, budget: Budget) -> Validity {
-        let started = Instant::now();
-        let Ok(operations) = history.operations() else {
-            return Validity::Unknown;
-        };
-        let objects = self.objects(&operations);
-        let answers = self.judge(&objects, ends(started, budget), budget.memory);
-        let any = |wanted: fn(&Answer) -> bool| answers.iter().any(|found| wanted(&found.answer));
-        if any(|answer| *answer == Answer::NotLinearizable) {
-            Validity::Invalid
-        } else if any(|answer| matches!(answer, Answer::OutOf(_))) || !any_succeeded(&objects) {
-            Validity::Unknown
-        } else {
-            Validity::Valid
-        }
+        self.decide_only(history, budget)
     }
 
     fn object(&self) -> Option<&dyn Sequential> {
