@@ -10,6 +10,7 @@
 
 mod compose;
 pub mod cycles;
+mod drawing;
 mod edges;
 mod explanation;
 mod faults;
@@ -24,7 +25,8 @@ mod traces;
 pub mod verify;
 pub mod words;
 
-pub use compose::{OPERATIONS_MAX, explain};
+pub use compose::explain;
+pub use drawing::OPERATIONS_MAX;
 pub use explanation::{
     Anomaly, Core, Explanation, Fate, FaultSpan, Place, Shown, Step, Taken, Witness,
 };

@@ -32,6 +32,8 @@ pub struct Shrunk {
     pub core: History,
     /// Indices of the invocations of its operations.
     pub operations: Vec<u64>,
+    /// The core and, of the operations that the verdict names, those that require no others.
+    pub with_named: History,
     /// Whether leaving out any one operation, with those that require it, makes it legal.
     pub minimal: bool,
     /// Why it is not certain that it is minimal.
@@ -151,6 +153,12 @@ impl Shrinking<'_> {
             ),
         });
         let core = pick(self.history, &self.operations, &kept, cut);
+        let mut more = self.named.clone();
+        more.iter_mut()
+            .zip(&kept)
+            .for_each(|(more, kept)| *more |= kept);
+        self.traces.close(&mut more);
+        let with_named = pick(self.history, &self.operations, &more, cut);
         let operations = core
             .events
             .iter()
@@ -160,6 +168,7 @@ impl Shrinking<'_> {
         Some(Shrunk {
             core,
             operations,
+            with_named,
             minimal,
             stopped,
             judged: self.judged,

@@ -31,7 +31,10 @@ pub fn judge(folder: Folder, spec: &Spec, progress: &Progress) -> Result<Judged>
         memory: spec.check_memory.0 as usize,
     };
     let mut verdicts = verdicts(&history, &checkers, budget);
-    if verdicts.values().any(|verdict| verdict.valid == Validity::Invalid) {
+    if verdicts
+        .values()
+        .any(|verdict| verdict.valid == Validity::Invalid)
+    {
         progress.phase("explain", "the smallest part that is wrong by itself");
         explain::explain_all(&history, &checkers, &mut verdicts, explain::TIME);
     }

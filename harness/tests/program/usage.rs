@@ -84,6 +84,36 @@ fn a_history_is_judged_whoever_wrote_it() {
 }
 
 #[test]
+fn a_violation_is_explained_in_a_page_and_as_data() {
+    let place = Workplace::new();
+    let event = |process: u64, time: u64, rest: &str| {
+        format!("{{\"process\":{process},\"time\":{time},{rest}}}\n")
+    };
+    let text = [
+        event(0, 1, r#""type":"invoke","f":"write","value":1"#),
+        event(0, 2, r#""type":"ok","f":"write","value":1"#),
+        event(1, 3, r#""type":"invoke","f":"read","value":null"#),
+        event(1, 4, r#""type":"ok","f":"read","value":null"#),
+    ];
+    place.write("bad.jsonl", &text.concat());
+    let check = ["check", "bad.jsonl", "--model", "register", "--json"];
+    let (code, stdout, stderr) = place.run(&[&check[..], &["--explain", "why.html"]].concat());
+    assert_eq!(code, 1, "{stderr}");
+    let page = std::fs::read_to_string(place.dir.path().join("why.html")).unwrap();
+    assert!(page.contains("✗ read nil: the state there can only be 1"));
+    let json: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    let explanation = &json["checks"]["linearizable"]["explanation"];
+    assert_eq!(explanation["core"]["operations"], 2);
+    assert_eq!(explanation["witness"]["confirmed"], true);
+
+    let (code, _, stderr) = place.run(&[&check[..], &["--explain", "nowhere/why.html"]].concat());
+    assert!(
+        code == 254 && stderr.contains("nowhere/why.html"),
+        "{code}: {stderr}"
+    );
+}
+
+#[test]
 fn every_command_explains_itself() {
     let place = Workplace::new();
     for command in [
