@@ -21,7 +21,14 @@ struct Frame<S> {
     optional: Option<u32>,
 }
 
-pub fn search<S: Slots>(moves: &mut Moves<'_>, limits: Limits, held: usize) -> Found {
+/// `patience`: configurations for which it goes on without meeting another deadline.
+pub fn search<S: Slots>(
+    moves: &mut Moves<'_>,
+    limits: Limits,
+    patience: u64,
+    held: usize,
+) -> Found {
+    let mut met_at = 0;
     let mut memo: Memo<S> = Memo::new(moves.counts_optional());
     let mut watch = Watch::new(limits, held);
     let mut path = vec![beginning(moves, &mut |_| {})];
@@ -32,7 +39,10 @@ pub fn search<S: Slots>(moves: &mut Moves<'_>, limits: Limits, held: usize) -> F
         let Some(frame) = path.last_mut() else {
             break Answer::NotLinearizable;
         };
-        watch.reached = watch.reached.max(frame.configuration.rank);
+        if frame.configuration.rank > watch.reached {
+            watch.reached = frame.configuration.rank;
+            met_at = watch.configurations();
+        }
         if frame.configuration.rank == end {
             let steps: Vec<u32> = path.iter().skip(1).map(|frame| frame.entry).collect();
             break Answer::Linearizable(replay::<S>(moves, &steps));
@@ -61,6 +71,9 @@ pub fn search<S: Slots>(moves: &mut Moves<'_>, limits: Limits, held: usize) -> F
         };
         if let Some(limit) = watch.exceeded(memory) {
             break Answer::OutOf(limit);
+        }
+        if watch.configurations() - met_at > patience {
+            break Answer::OutOf(Limit::Configurations);
         }
     };
     watch.found(answer)
@@ -119,7 +132,7 @@ pub fn replay<S: Slots>(moves: &mut Moves<'_>, steps: &[u32]) -> Vec<u32> {
 /// Searches as if optional entries could take effect any number of times. That there is no
 /// linearization even so is certain; that there is one only if none was used twice.
 pub fn search_relaxed<S: Slots>(moves: &mut Moves<'_>, limits: Limits, held: usize) -> Found {
-    let mut found = search::<S>(moves, limits, held);
+    let mut found = search::<S>(moves, limits, u64::MAX, held);
     if let Answer::Linearizable(order) = &found.answer {
         let mut seen = vec![false; moves.schedule.items.len()];
         let twice = order

@@ -10,7 +10,7 @@
 //! | `look_ahead`, `zones`, `chains` | what the whole history tells of objects that hold one value: often the answer |
 //! | `schedule` | who can take effect when, as bare numbers |
 //! | `moves`, `memo`, `states`, `slots` | the configurations of the search, and the steps between them |
-//! | `search`, `depth`, `breadth` | the search for an order, in several ways |
+//! | `search`, `depth`, `breadth`, `window` | the search for an order, in several ways |
 //! | `explain` | why there is none |
 //! | [`Online`] | the same while the history is still being recorded |
 //!
@@ -29,6 +29,7 @@ mod schedule;
 mod search;
 mod slots;
 mod states;
+mod window;
 mod zones;
 
 #[cfg(test)]

@@ -1,17 +1,19 @@
 //! Searches for a linearization of one object.
 //!
-//! Three ways are taken in turn, each with more configurations than the time before: depth first
+//! Several ways are taken in turn, each with more configurations than the time before: depth first
 //! ([`depth`]), which is quick to find a linearization; the same as if operations of unknown outcome
-//! could take effect again and again, which is quick to find that there is none; and breadth first
-//! ([`breadth`]), which needs the least memory and bears the most operations of unknown outcome. All
-//! take the same [`steps`](super::moves), and any answer but that of a limit is exact.
+//! could take effect again and again, which is quick to find that there is none; a short part of the
+//! history before the deadline that none got past ([`window`]), which is quicker still if it is
+//! enough; and breadth first ([`breadth`]), which needs the least memory and bears the most operations
+//! of unknown outcome. All take the same [`steps`](super::moves), and any answer but that of a limit is
+//! exact.
 
-use super::entries::{Entries, position};
+use super::entries::{Entries, Entry};
 use super::moves::Moves;
 use super::schedule::Schedule;
 use super::slots::{Mask, Slots, Span};
 use super::states::{States, Transitions};
-use super::{breadth, depth};
+use super::{breadth, depth, window};
 use crate::model::Model;
 use std::time::Instant;
 
@@ -54,6 +56,9 @@ const CLOCK_EVERY: u64 = 128;
 fn first_try(entries: u32) -> u64 {
     4 * u64::from(entries) + 1_000
 }
+
+/// Configurations for which the first try goes on without meeting another deadline.
+const PATIENCE: u64 = 2_000;
 
 /// How many times as many configurations each way gets at the next try.
 const MORE: u64 = 8;
@@ -125,33 +130,32 @@ pub fn search<M: Model>(prepared: &Entries<'_, M>, limits: Limits) -> Found {
     if schedule.values.is_none() {
         states.number(prepared.initial.clone());
     }
-    let search = match schedule.width.max(schedule.optional_width) {
+    let in_turn = match schedule.width.max(schedule.optional_width) {
         0..=64 => in_turn::<Mask<1>>,
         65..=256 => in_turn::<Mask<4>>,
         _ => in_turn::<Span>,
     };
-    search(
-        schedule,
-        &mut states,
-        limits,
-        held,
-        first_try(position(prepared.entries.len())),
-    )
+    in_turn(&prepared.entries, schedule, &mut states, limits, held)
 }
 
 fn in_turn<S: Slots>(
+    entries: &[Entry<'_>],
     schedule: &Schedule,
     states: &mut dyn Transitions,
     limits: Limits,
     held: usize,
-    first: u64,
 ) -> Found {
-    let mut ways = vec![Way::Depth, Way::Breadth];
-    // Other states may grow without end when the same operations happen again and again.
-    if !schedule.optional.is_empty() && schedule.values.is_some() {
-        ways.insert(1, Way::Relaxed);
+    let mut ways = vec![Way::Depth];
+    if schedule.values.is_some() {
+        // Other states may grow without end when the same operations happen again and again.
+        if !schedule.optional.is_empty() {
+            ways.push(Way::Relaxed);
+        }
+        ways.push(Way::Window);
     }
-    let mut configurations = first.min(limits.configurations);
+    ways.push(Way::Breadth);
+    let mut configurations = first_try(schedule.len()).min(limits.configurations);
+    let mut patience = PATIENCE;
     let (mut all, mut reached) = (0, 0);
     loop {
         let now = Limits {
@@ -164,7 +168,22 @@ fn in_turn<S: Slots>(
             if answer.is_some() || timed_out {
                 return true;
             }
-            let found = way.search::<S>(schedule, states, now, held);
+            let found = match way {
+                Way::Window => {
+                    let (refuted, spent) =
+                        window::refutes(entries, schedule, states, reached, now, held);
+                    Found {
+                        answer: match refuted {
+                            Ok(true) => Answer::NotLinearizable,
+                            Ok(false) => Answer::OutOf(Limit::Configurations),
+                            Err(limit) => Answer::OutOf(limit),
+                        },
+                        configurations: spent,
+                        reached,
+                    }
+                }
+                _ => way.search::<S>(schedule, states, now, patience, held),
+            };
             all += found.configurations;
             // As if unknown operations happened twice, one gets further than one can.
             if *way != Way::Relaxed {
@@ -172,7 +191,9 @@ fn in_turn<S: Slots>(
             }
             match found.answer {
                 // The relaxed way may also have ended without an answer.
-                Answer::OutOf(Limit::Configurations) => found.configurations > configurations,
+                Answer::OutOf(Limit::Configurations) => {
+                    *way != Way::Relaxed || found.configurations > configurations
+                }
                 Answer::OutOf(limit) => {
                     timed_out |= limit == Limit::Time;
                     false
@@ -185,7 +206,7 @@ fn in_turn<S: Slots>(
         });
         let out_of = if timed_out {
             Some(Limit::Time)
-        } else if ways.is_empty() {
+        } else if ways.iter().all(|way| *way == Way::Window) {
             Some(Limit::Memory)
         } else {
             (configurations == limits.configurations).then_some(Limit::Configurations)
@@ -197,6 +218,7 @@ fn in_turn<S: Slots>(
                 reached,
             };
         }
+        patience = u64::MAX;
         configurations = configurations
             .saturating_mul(MORE)
             .min(limits.configurations);
@@ -208,6 +230,8 @@ pub enum Way {
     Depth,
     /// Depth first, as if operations of unknown outcome could take effect any number of times.
     Relaxed,
+    /// See [`window`].
+    Window,
     Breadth,
 }
 
@@ -217,13 +241,14 @@ impl Way {
         schedule: &Schedule,
         states: &mut dyn Transitions,
         limits: Limits,
+        patience: u64,
         held: usize,
     ) -> Found {
         let moves = &mut Moves::new(schedule, states, self == Way::Relaxed);
         match self {
-            Way::Depth => depth::search::<S>(moves, limits, held),
+            Way::Depth => depth::search::<S>(moves, limits, patience, held),
             Way::Relaxed => depth::search_relaxed::<S>(moves, limits, held),
-            Way::Breadth => breadth::search::<S>(moves, limits, held),
+            Way::Breadth | Way::Window => breadth::search::<S>(moves, limits, held),
         }
     }
 }
@@ -244,7 +269,7 @@ pub fn search_one_way<M: Model>(
         states.number(prepared.initial.clone());
     }
     match wide {
-        true => way.search::<Span>(&prepared.schedule, &mut states, limits, 0),
-        false => way.search::<Mask<1>>(&prepared.schedule, &mut states, limits, 0),
+        true => way.search::<Span>(&prepared.schedule, &mut states, limits, u64::MAX, 0),
+        false => way.search::<Mask<1>>(&prepared.schedule, &mut states, limits, u64::MAX, 0),
     }
 }

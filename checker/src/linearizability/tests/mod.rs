@@ -5,7 +5,10 @@ mod random;
 
 use super::Linearizable;
 use super::entries::{Entries, NEVER};
-use super::search::{Answer, Limits, Way, search, search_one_way};
+use super::search::{Answer, Limits, Watch, Way, search, search_one_way};
+use super::slots::Mask;
+use super::states::States;
+use super::window;
 use crate::history::Operation;
 use crate::model::{Model, Register};
 use crate::{Budget, History, Validity};
@@ -62,6 +65,7 @@ fn answers<M: Model>(initial: &M, history: &History, operations: &[Operation<'_>
             }
         }
     }
+    answers.extend(refuted_by_a_window(initial, operations).then_some(false));
     for stretch in [1, 3] {
         let checker = Linearizable::new(initial.clone(), |_| true);
         let mut online = checker.online(Budget::default()).with_stretch(stretch);
@@ -100,6 +104,22 @@ fn check_witness<M: Model>(initial: M, prepared: &Entries<'_, M>, order: &[u32])
     for (at, entry) in prepared.entries.iter().enumerate() {
         assert!(!entry.operation.is_ok() || taken.contains(&(at as u32)));
     }
+}
+
+/// Whether any window at all refutes.
+fn refuted_by_a_window<M: Model>(initial: &M, operations: &[Operation<'_>]) -> bool {
+    let prepared = Entries::prepare(operations, NEVER, initial.clone(), true);
+    let (schedule, mut states) = (&prepared.schedule, States::<M>::new(&prepared.classes));
+    let Some(values) = schedule.values.as_ref() else {
+        return false;
+    };
+    let ranks = || 0..schedule.len();
+    let windows = ranks().flat_map(|last| (0..=last).map(move |first| (first, last)));
+    windows.into_iter().any(|(first, last)| {
+        let window = window::cut_out(&prepared.entries, schedule, values, first, last);
+        let mut watch = Watch::new(limits(), 0);
+        window::possible::<Mask<1>>(&window, &mut states, &mut watch) == Ok(false)
+    })
 }
 
 fn compare(cases: u64, shape: Shape) {
