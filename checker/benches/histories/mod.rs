@@ -174,7 +174,7 @@ pub fn history(shape: Shape) -> History {
 pub fn plant(history: &mut History, part: f64, is_violation: impl Fn(&History) -> bool) -> bool {
     let from = (history.events.len() as f64 * part) as usize;
     // What was written before, the newest far from here first.
-    let mut candidates: Vec<Value> = history.events[..from / 2]
+    let mut candidates: Vec<Value> = history.events[..from]
         .iter()
         .rev()
         .filter_map(|event| match &event.op {
