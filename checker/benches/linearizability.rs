@@ -176,22 +176,25 @@ fn online(shape: Shape) {
         time: Duration::from_secs(3_600),
         memory: 1 << 30,
     });
-    let mut spent = Duration::ZERO;
+    let mut spent = (Duration::ZERO, Duration::ZERO);
     let mut held = 0;
     let mut events = Events::new(shape);
     let mut done = 0;
     loop {
         let some: Vec<_> = events.by_ref().take(200_000).collect();
-        let started = Instant::now();
+        let (started, cpu_before) = (Instant::now(), cpu());
         for event in &some {
             online.observe(event);
             held = held.max(online.held());
         }
-        spent += started.elapsed();
+        spent.0 += started.elapsed();
+        spent.1 += cpu() - cpu_before;
         if done % 2_000_000 == 0 && done > 0 || some.is_empty() {
             println!(
-                "online: {done} events, {:.0} operations/s, at most {held} operations held, peak {} MiB",
-                done as f64 / 2.0 / spent.as_secs_f64(),
+                "online: {} operations, {:.0} a second, {:.0} a second of CPU, at most {held} held, peak {} MiB",
+                done / 2,
+                done as f64 / 2.0 / spent.0.as_secs_f64(),
+                done as f64 / 2.0 / spent.1.as_secs_f64(),
                 peak_mib()
             );
         }

@@ -88,9 +88,10 @@ impl<'a, M: Model> Entries<'a, M> {
     pub fn prepare(operations: &[Operation<'a>], end: u32, initial: M, look_ahead: bool) -> Self {
         let mut prepared = Self::collect(operations, end, initial);
         let values = match look_ahead {
-            true => prepared.number_values(&[]).map(|(values, _)| values),
+            true => prepared.footprints(),
             false => None,
-        };
+        }
+        .and_then(|footprints| Some(prepared.number_values(footprints, &[])?.0));
         let values = values.map(|mut values| {
             prepared.answer = look_ahead::apply(&mut prepared.entries, &mut values);
             values
@@ -107,7 +108,10 @@ impl<'a, M: Model> Entries<'a, M> {
     pub fn prepare_stretch(operations: &[Operation<'a>], states: &[M]) -> Stretch<'a, M> {
         let initial = states.first().expect("an object is in some state");
         let mut entries = Self::collect(operations, NEVER, initial.clone());
-        let (values, numbers) = entries.number_values(states).unzip();
+        let (values, numbers) = entries
+            .footprints_alone()
+            .and_then(|footprints| entries.number_values(footprints, states))
+            .unzip();
         entries.schedule = Schedule::arrange(&entries.entries, entries.classes.len(), values);
         Stretch {
             entries,
@@ -162,23 +166,38 @@ impl<'a, M: Model> Entries<'a, M> {
         }
     }
 
-    /// Numbers the values, if the model has footprints for all operations. With the numbers of the
-    /// values that the `states` are.
-    fn number_values(&self, states: &[M]) -> Option<(Values, Vec<u32>)> {
+    /// What the operations of each class do, as the whole history tells; if the model says it of all.
+    fn footprints(&self) -> Option<Vec<Footprint>> {
+        self.footprints_alone()
+    }
+
+    /// What the operations of each class do, each taken by itself.
+    fn footprints_alone(&self) -> Option<Vec<Footprint>> {
+        let classes = self.classes.iter();
+        classes
+            .map(|class| M::footprint(class.op, class.ret))
+            .collect()
+    }
+
+    /// Numbers the values, if the state is one. With the numbers of the values that the `states` are.
+    fn number_values(
+        &self,
+        footprints: Vec<Footprint>,
+        states: &[M],
+    ) -> Option<(Values, Vec<u32>)> {
         let mut numbers: HashMap<Value, u32, BuildWordHasher> = HashMap::default();
         let mut number = |value: Value| {
             let next = position(numbers.len());
             *numbers.entry(value).or_insert(next)
         };
         let initial = number(self.initial.value()?);
-        let mut effects = Vec::with_capacity(self.classes.len());
-        for class in &self.classes {
-            let Footprint { observes, installs } = M::footprint(class.op, class.ret)?;
-            effects.push(Effect {
+        let effects = footprints
+            .into_iter()
+            .map(|Footprint { observes, installs }| Effect {
                 observes: observes.map(&mut number),
                 installs: installs.map(&mut number),
-            });
-        }
+            })
+            .collect();
         let states = states
             .iter()
             .map(|state| state.value().map(&mut number))

@@ -55,7 +55,7 @@ pub enum Advance {
     Refuted(Culprit),
 }
 
-pub struct Culprit(Held);
+pub struct Culprit(Box<Held>);
 
 impl Held {
     /// About; events are small but for texts and lists.
@@ -100,7 +100,7 @@ impl Culprit {
             invocation,
             completion,
             ..
-        } = &self.0;
+        } = &*self.0;
         let completed = completion.as_ref().map(|(_, event)| event.index);
         Verdict::invalid(format!(
             "{key} is not linearizable: the {} of process {} (index {} to {}) can't be put into any order with what came before",
@@ -204,7 +204,9 @@ impl<M: Model> Stream<M> {
             Err(_) => return self.lose("time ran out", &stretch),
         };
         match passed {
-            Passed::Refuted(culprit) => Advance::Refuted(Culprit(stretch.swap_remove(culprit))),
+            Passed::Refuted(culprit) => {
+                Advance::Refuted(Culprit(Box::new(stretch.swap_remove(culprit))))
+            }
             Passed::To(stands) => {
                 self.stands = stands;
                 self.passed = until;
