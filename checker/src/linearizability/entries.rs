@@ -10,7 +10,7 @@ use super::schedule::Schedule;
 use super::search::Answer;
 use super::slots::BuildWordHasher;
 use crate::history::Operation;
-use crate::model::{Footprint, Model};
+use crate::model::{Alike, Footprint, Model};
 use crate::{Op, Ret, Value};
 use std::collections::HashMap;
 
@@ -168,7 +168,19 @@ impl<'a, M: Model> Entries<'a, M> {
 
     /// What the operations of each class do, as the whole history tells; if the model says it of all.
     fn footprints(&self) -> Option<Vec<Footprint>> {
-        self.footprints_alone()
+        let mut counts = vec![0; self.classes.len()];
+        for entry in &self.entries {
+            counts[entry.class as usize] += 1;
+        }
+        let classes = self.classes.iter().zip(counts);
+        let classes: Vec<Alike<'_>> = classes
+            .map(|(class, count)| Alike {
+                op: class.op,
+                ret: class.ret,
+                count,
+            })
+            .collect();
+        self.initial.footprints(&classes)
     }
 
     /// What the operations of each class do, each taken by itself.

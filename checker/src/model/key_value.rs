@@ -1,6 +1,7 @@
 //! A register that can be deleted and lengthened.
 
-use super::{Footprint, Model, Register};
+use super::{Alike, Footprint, Model, Register};
+use crate::special::texts;
 use crate::{Op, Ret, Value};
 
 /// One key of a store: get (`read`), put (`write`), `delete`, `cas` and append (`concat`). It holds
@@ -44,6 +45,10 @@ impl Model for KeyValue {
             }),
             _ => Register::footprint(op, ret),
         }
+    }
+
+    fn footprints(&self, operations: &[Alike<'_>]) -> Option<Vec<Footprint>> {
+        texts::footprints(&self.held.value()?, operations, Self::footprint)
     }
 
     fn value(&self) -> Option<Value> {

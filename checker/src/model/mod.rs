@@ -67,6 +67,7 @@ pub use stack::Stack;
 
 use crate::history::Operation;
 use crate::special::Decision;
+pub use crate::special::texts::Alike;
 use crate::{Key, Op, Ret, Value};
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -90,6 +91,15 @@ pub trait Model: Clone + Eq + Hash + Debug + Send + Sync {
     /// [`step`](Self::step).
     fn footprint(_op: &Op, _ret: Option<&Ret>) -> Option<Footprint> {
         None
+    }
+
+    /// The footprints of all operations on one object that holds `self` at first, where together they
+    /// tell more than each by itself. They may say less than [`step`](Self::step), as long as whether there
+    /// is a linearization stays the same.
+    fn footprints(&self, operations: &[Alike<'_>]) -> Option<Vec<Footprint>> {
+        let each = operations.iter();
+        each.map(|alike| Self::footprint(alike.op, alike.ret))
+            .collect()
     }
 
     /// The value that the state is, for models with footprints.

@@ -1,8 +1,6 @@
 //! Queues in which every value is put once.
 //!
-//! Premise: no value is enqueued by two operations that may have taken effect, and none is nil. Dequeues
-//! of unknown outcome are left out at first; if there is a linearization without them, fine; else
-//! this gives no answer, as one of them may have taken what is missing.
+//! Premise: no value is enqueued by two operations that may have taken effect, and none is nil.
 //!
 //! An enqueue of unknown outcome whose value never came out is left out too: nothing depends on it.
 //! Each other value x has an enqueue and, if it came out, a dequeue. The enqueue of x comes before its
@@ -33,6 +31,15 @@
 //! not in the queue at the cut, its dequeue was called; by their dequeues, likewise. So the values
 //! between two cuts can be ordered by themselves.
 //!
+//! *Dequeues of unknown outcome* may have taken values that nobody saw come out. Whoever orders the values
+//! as above gets stuck only if some y has to be dequeued before the dequeue of every candidate is called,
+//! and y is no candidate, so the enqueue of some x has its deadline before the call of that of y. The
+//! candidate with the earliest such deadline then has to come before y, so it must have been taken
+//! unseen, by an operation called before the deadline of y: nothing else will do. Any of these serves, as
+//! what was called by now was called by any later moment too. Where nobody found the queue empty, this
+//! is exact. Else it depends on the cuts what must have been taken by when; two choices of cuts are
+//! tried, and if neither leads to an order, nor the rest of the operations exclude one, there is no answer.
+//!
 //! The conditions are those of Henzinger, Sezgin and Vafeiadis (CONCUR 2013), found in O(n log n) as by
 //! Lee and Mathur (OOPSLA 2025) and Abdulla et al. (PLDI 2025); the argument here is for this form.
 
@@ -52,8 +59,34 @@ struct Passage<'a> {
 struct Bounds {
     enqueue_call: u32,
     enqueue_deadline: u32,
+    /// [`NEVER`] if nobody saw the value come out.
     dequeue_call: u32,
     dequeue_deadline: u32,
+}
+
+/// Which moment to choose where an operation may have found the queue empty at several.
+#[derive(Clone, Copy)]
+enum Choice {
+    /// The first when no value was certainly inside.
+    Empty,
+    /// The first and last when only values were inside that nobody saw come out.
+    First,
+    Last,
+}
+
+/// A moment when the queue was empty, named by the position before it, and the operation that saw it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Cut {
+    moment: u32,
+    at: usize,
+}
+
+struct Queue<'a> {
+    passages: Vec<Passage<'a>>,
+    bounds: Vec<Bounds>,
+    found_empty: Vec<Span<'a>>,
+    /// Dequeues of unknown outcome, by call.
+    unseen: Vec<Span<'a>>,
 }
 
 /// Decides where the premise holds.
@@ -61,7 +94,7 @@ pub fn decide(operations: &[Operation<'_>], end: u32) -> Option<Decision> {
     let mut passages: Vec<Passage<'_>> = Vec::new();
     let mut numbers: HashMap<&Value, usize> = HashMap::new();
     let mut dequeues: Vec<(&Value, Span<'_>)> = Vec::new();
-    let mut takes_unseen = false;
+    let mut unseen: Vec<Span<'_>> = Vec::new();
     for span in spans(operations, end) {
         match (span.op, span.ret) {
             (Op::Enqueue { value, .. }, None | Some(Ret::Done)) => {
@@ -74,7 +107,7 @@ pub fn decide(operations: &[Operation<'_>], end: u32) -> Option<Decision> {
                 });
             }
             (Op::Dequeue { .. }, Some(Ret::Value(seen))) => dequeues.push((seen, span)),
-            (Op::Dequeue { .. }, None) => takes_unseen = true,
+            (Op::Dequeue { .. }, None) => unseen.push(span),
             _ => return None,
         }
     }
@@ -84,7 +117,7 @@ pub fn decide(operations: &[Operation<'_>], end: u32) -> Option<Decision> {
             found_empty.push(span);
             continue;
         }
-        // Nobody enqueued it, or it came out twice: whatever else happened.
+        // Nobody enqueued it, or it came out twice.
         let Some(number) = numbers.get(seen) else {
             return Some(Decision::NotLinearizable);
         };
@@ -93,11 +126,18 @@ pub fn decide(operations: &[Operation<'_>], end: u32) -> Option<Decision> {
         }
     }
     passages.retain(|passage| passage.dequeue.is_some() || !passage.enqueue.is_optional());
-    match arrange(&passages, &found_empty) {
-        Some(order) => Some(Decision::Linearizable(order)),
-        None if takes_unseen => None,
-        None => Some(Decision::NotLinearizable),
-    }
+    let bounds: Option<Vec<Bounds>> = passages.iter().map(Passage::bounds).collect();
+    let Some(bounds) = bounds else {
+        return Some(Decision::NotLinearizable);
+    };
+    unseen.sort_unstable_by_key(|span| span.call);
+    let queue = Queue {
+        passages,
+        bounds,
+        found_empty,
+        unseen,
+    };
+    queue.decide()
 }
 
 impl Passage<'_> {
@@ -121,100 +161,161 @@ impl Passage<'_> {
     }
 }
 
-/// A linearization, by position.
-fn arrange(passages: &[Passage<'_>], found_empty: &[Span<'_>]) -> Option<Vec<usize>> {
-    let bounds: Vec<Bounds> = passages
-        .iter()
-        .map(Passage::bounds)
-        .collect::<Option<_>>()?;
-    let cuts = cuts(&bounds, found_empty)?;
-    // By segment: before the first cut, between cuts, after the last.
-    let mut segments: Vec<Vec<usize>> = vec![Vec::new(); cuts.len() + 1];
-    for (at, passage) in bounds.iter().enumerate() {
-        segments[cuts.partition_point(|(cut, _)| *cut < passage.dequeue_call)].push(at);
-    }
-    let mut linearization = Vec::new();
-    let mut taken = vec![false; bounds.len()];
-    for (number, segment) in segments.iter().enumerate() {
-        // Moment, place in the order of values, whether it is the dequeue; then the operation.
-        let mut effects: Vec<(u32, usize, bool, usize)> = Vec::new();
-        let (mut enqueued, mut dequeued) = (0, 0);
-        for (place, at) in order(&bounds, segment, &mut taken)?.into_iter().enumerate() {
-            enqueued = bounds[at].enqueue_call.max(enqueued);
-            effects.push((enqueued, place, false, passages[at].enqueue.at));
-            if let Some(dequeue) = &passages[at].dequeue {
-                dequeued = bounds[at].dequeue_call.max(dequeued).max(enqueued);
-                effects.push((dequeued, place, true, dequeue.at));
+impl Queue<'_> {
+    fn decide(&self) -> Option<Decision> {
+        let choices: &[Choice] = match self.unseen.is_empty() || self.found_empty.is_empty() {
+            true => &[Choice::Empty],
+            false => &[Choice::Empty, Choice::First, Choice::Last],
+        };
+        for choice in choices {
+            let order = self.cuts(*choice).and_then(|cuts| self.arrange(&cuts));
+            if let Some(order) = order {
+                return Some(Decision::Linearizable(order));
             }
         }
-        effects.sort_unstable();
-        linearization.extend(effects.iter().map(|(.., at)| *at));
-        linearization.extend(cuts.get(number).map(|(_, at)| *at));
+        // What is wrong without those that found it empty stays wrong with them.
+        let exact = choices.len() == 1 || self.arrange(&[]).is_none();
+        exact.then_some(Decision::NotLinearizable)
     }
-    Some(linearization)
-}
 
-/// For every operation that found the queue empty a moment when it can have been, in the order of these
-/// moments, each named by the position before it.
-fn cuts(bounds: &[Bounds], found_empty: &[Span<'_>]) -> Option<Vec<(u32, usize)>> {
-    // From the first moment in the queue to the first moment when it may be out again.
-    let inside = bounds
-        .iter()
-        .map(|passage| (passage.enqueue_deadline, passage.dequeue_call))
-        .filter(|(from, to)| from < to);
-    let mut inside: Vec<(u32, u32)> = inside.collect();
-    inside.sort_unstable();
-    let mut filled: Vec<(u32, u32)> = Vec::new();
-    for (from, to) in inside {
-        match filled.last_mut() {
-            Some(last) if from <= last.1 => last.1 = last.1.max(to),
-            _ => filled.push((from, to)),
+    /// For every operation that found the queue empty a moment when it can have been, in their order.
+    fn cuts(&self, choice: Choice) -> Option<Vec<Cut>> {
+        // From the first moment in the queue to the first moment when it may be out again.
+        let inside = self
+            .bounds
+            .iter()
+            .filter(|passage| matches!(choice, Choice::Empty) || passage.dequeue_call != NEVER)
+            .map(|passage| (passage.enqueue_deadline, passage.dequeue_call))
+            .filter(|(from, to)| from < to);
+        let mut inside: Vec<(u32, u32)> = inside.collect();
+        inside.sort_unstable();
+        let mut filled: Vec<(u32, u32)> = Vec::new();
+        for (from, to) in inside {
+            match filled.last_mut() {
+                Some(last) if from <= last.1 => last.1 = last.1.max(to),
+                _ => filled.push((from, to)),
+            }
         }
-    }
-    let mut cuts = Vec::with_capacity(found_empty.len());
-    for empty in found_empty {
-        let next = filled.partition_point(|(_, to)| *to <= empty.call);
-        let cut = match filled.get(next) {
-            Some((from, to)) if *from <= empty.call => *to,
-            _ => empty.call,
+        let first = |empty: &Span<'_>| {
+            let next = filled.partition_point(|(_, to)| *to <= empty.call);
+            match filled.get(next) {
+                Some((from, to)) if *from <= empty.call => *to,
+                _ => empty.call,
+            }
         };
-        if cut >= empty.deadline {
-            return None;
+        let last = |empty: &Span<'_>| {
+            let moment = empty.deadline - 1;
+            let before = filled.partition_point(|(from, _)| *from <= moment);
+            match before.checked_sub(1).map(|at| filled[at]) {
+                Some((from, to)) if moment < to => from.checked_sub(1),
+                _ => Some(moment),
+            }
+        };
+        let mut cuts = Vec::with_capacity(self.found_empty.len());
+        for empty in &self.found_empty {
+            let moment = match choice {
+                Choice::Empty | Choice::First => first(empty),
+                Choice::Last => last(empty)?,
+            };
+            if moment < empty.call || moment >= empty.deadline {
+                return None;
+            }
+            cuts.push(Cut {
+                moment,
+                at: empty.at,
+            });
         }
-        cuts.push((cut, empty.at));
+        cuts.sort_unstable();
+        Some(cuts)
     }
-    cuts.sort_unstable();
-    Some(cuts)
-}
 
-/// The values of a segment in an order that extends both precedences; marks them as taken.
-fn order(bounds: &[Bounds], segment: &[usize], taken: &mut [bool]) -> Option<Vec<usize>> {
-    let sorted = |key: fn(&Bounds) -> u32| {
-        let mut sorted = segment.to_vec();
-        sorted.sort_unstable_by_key(|at| key(&bounds[*at]));
-        sorted.into_iter().peekable()
-    };
-    let mut by_enqueue_call = sorted(|passage| passage.enqueue_call);
-    let mut by_enqueue_deadline = sorted(|passage| passage.enqueue_deadline);
-    let mut by_dequeue_deadline = sorted(|passage| passage.dequeue_deadline);
-    let mut candidates = BinaryHeap::new();
-    let mut order = Vec::with_capacity(segment.len());
-    while order.len() < segment.len() {
-        while by_enqueue_deadline.next_if(|at| taken[*at]).is_some() {}
-        while by_dequeue_deadline.next_if(|at| taken[*at]).is_some() {}
-        let enqueue_deadline = bounds[*by_enqueue_deadline.peek()?].enqueue_deadline;
-        let dequeue_deadline = bounds[*by_dequeue_deadline.peek()?].dequeue_deadline;
-        while let Some(at) =
-            by_enqueue_call.next_if(|at| bounds[*at].enqueue_call <= enqueue_deadline)
-        {
-            candidates.push(Reverse((bounds[at].dequeue_call, at)));
+    /// A linearization, by position.
+    fn arrange(&self, cuts: &[Cut]) -> Option<Vec<usize>> {
+        // By segment: before the first cut, between cuts, after the last.
+        let mut segments: Vec<Vec<usize>> = vec![Vec::new(); cuts.len() + 1];
+        for (at, passage) in self.bounds.iter().enumerate() {
+            let inside_from = match passage.dequeue_call {
+                NEVER => passage.enqueue_deadline,
+                call => call,
+            };
+            segments[cuts.partition_point(|cut| cut.moment < inside_from)].push(at);
         }
-        let Reverse((dequeue_call, at)) = candidates.pop()?;
-        if dequeue_call > dequeue_deadline {
-            return None;
+        let mut linearization = Vec::new();
+        let mut taken = vec![false; self.bounds.len()];
+        let mut unseen = self.unseen.iter();
+        for (number, segment) in segments.iter().enumerate() {
+            let cut = cuts.get(number);
+            let end = cut.map_or(NEVER, |cut| cut.moment);
+            // Moment, place in the order of values, whether it is the dequeue; then the operation.
+            let mut effects: Vec<(u32, usize, bool, usize)> = Vec::new();
+            let (mut enqueued, mut dequeued) = (0, 0);
+            let order = self.order(segment, end, &mut taken, &mut unseen)?;
+            for (place, (at, taker)) in order.into_iter().enumerate() {
+                enqueued = self.bounds[at].enqueue_call.max(enqueued);
+                effects.push((enqueued, place, false, self.passages[at].enqueue.at));
+                if let Some(dequeue) = self.passages[at].dequeue.or(taker) {
+                    dequeued = dequeue.call.max(dequeued).max(enqueued);
+                    effects.push((dequeued, place, true, dequeue.at));
+                }
+            }
+            effects.sort_unstable();
+            linearization.extend(effects.iter().map(|(.., at)| *at));
+            linearization.extend(cut.map(|cut| cut.at));
         }
-        taken[at] = true;
-        order.push(at);
+        Some(linearization)
     }
-    Some(order)
+
+    /// The values of a segment in an order that extends both precedences, with who took them where nobody
+    /// saw it; marks them as taken. Before the end of a segment, the queue is empty again.
+    fn order<'s>(
+        &self,
+        segment: &[usize],
+        end: u32,
+        taken: &mut [bool],
+        unseen: &mut std::slice::Iter<'s, Span<'s>>,
+    ) -> Option<Vec<(usize, Option<Span<'s>>)>> {
+        let bounds = &self.bounds;
+        let sorted = |key: fn(&Bounds) -> u32| {
+            let mut sorted = segment.to_vec();
+            sorted.sort_unstable_by_key(|at| key(&bounds[*at]));
+            sorted.into_iter().peekable()
+        };
+        let mut by_enqueue_call = sorted(|passage| passage.enqueue_call);
+        let mut by_enqueue_deadline = sorted(|passage| passage.enqueue_deadline);
+        let mut by_dequeue_deadline = sorted(|passage| passage.dequeue_deadline);
+        let mut candidates = BinaryHeap::new();
+        let mut order = Vec::with_capacity(segment.len());
+        while order.len() < segment.len() {
+            while by_enqueue_deadline.next_if(|at| taken[*at]).is_some() {}
+            while by_dequeue_deadline.next_if(|at| taken[*at]).is_some() {}
+            let earliest = *by_enqueue_deadline.peek()?;
+            let enqueue_deadline = bounds[earliest].enqueue_deadline;
+            let deadline = bounds[*by_dequeue_deadline.peek()?]
+                .dequeue_deadline
+                .min(end);
+            while let Some(at) =
+                by_enqueue_call.next_if(|at| bounds[*at].enqueue_call <= enqueue_deadline)
+            {
+                candidates.push(Reverse((bounds[at].dequeue_call, at)));
+            }
+            while candidates.peek().is_some_and(|first| taken[first.0.1]) {
+                candidates.pop();
+            }
+            let Reverse((dequeue_call, at)) = *candidates.peek()?;
+            if dequeue_call <= deadline {
+                candidates.pop();
+                taken[at] = true;
+                order.push((at, None));
+                continue;
+            }
+            // Someone must have taken the first one that had to be there.
+            if bounds[earliest].dequeue_call != NEVER {
+                return None;
+            }
+            let taker = unseen.next().filter(|taker| taker.call <= deadline)?;
+            taken[earliest] = true;
+            order.push((earliest, Some(*taker)));
+        }
+        Some(order)
+    }
 }

@@ -11,11 +11,14 @@
 //! | [`set`] | no removals, every element added once | O(n) for n elements read |
 //! | [`log`] | every number appended once | O(n) |
 //! | [`counter`] | all amounts alike | O(n log n) |
-//! | [`fifo_queue`] | every value enqueued once; no dequeue of unknown outcome is needed | O(n log n) |
+//! | [`fifo_queue`] | every value enqueued once; no dequeue of unknown outcome before it was found empty | O(n log n) |
 //!
 //! Registers have theirs beside the search, which needs it too: unique values are looked at there. There
 //! is none for stacks: the known ones take O(n²) and their proofs have been wrong before (Abdulla et al.
 //! 2025 give counterexamples), so stacks are searched.
+//!
+//! [`texts`] is no decider: it makes key-value histories with concatenations into register histories, for
+//! the search to look ahead in.
 //!
 //! A model calls its decider in [`Model::decide`](crate::model::Model::decide).
 
@@ -24,6 +27,7 @@ pub mod counter;
 pub mod fifo_queue;
 pub mod log;
 pub mod set;
+pub mod texts;
 
 use crate::history::Operation;
 use crate::{Op, Ret};

@@ -4,7 +4,7 @@ use crate::spoil;
 use checker::generate::{self, Kind};
 use checker::history::Operation;
 use checker::linearizability::Linearizable;
-use checker::model::{self, Footprint, Model};
+use checker::model::{self, Alike, Footprint, Model};
 use checker::special::Decision;
 use checker::{Budget, Checker, History, Key, Op, Ret, Validity, Value, checkers_for};
 use rand::SeedableRng;
@@ -59,6 +59,10 @@ impl<M: Model> Model for Searched<M> {
 
     fn footprint(op: &Op, ret: Option<&Ret>) -> Option<Footprint> {
         M::footprint(op, ret)
+    }
+
+    fn footprints(&self, operations: &[Alike<'_>]) -> Option<Vec<Footprint>> {
+        self.0.footprints(operations)
     }
 
     fn value(&self) -> Option<Value> {

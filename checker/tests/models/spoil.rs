@@ -37,6 +37,17 @@ fn spoil(history: &mut History, rng: &mut Pcg64) {
             }
             continue;
         }
+        if rng.random_bool(0.3) {
+            // It saw what another like it saw.
+            let other = &history.events[rng.random_range(0..history.events.len())];
+            let event = &history.events[at];
+            let sees =
+                |event: &Event| matches!(event.phase, Phase::Ok(Ret::Value(_) | Ret::List(_)));
+            if sees(event) && sees(other) && event.op == other.op {
+                history.events[at].phase = other.phase.clone();
+            }
+            continue;
+        }
         let event = &mut history.events[at];
         if event.phase != Phase::Invoke {
             event.phase = spoiled(event, rng);
