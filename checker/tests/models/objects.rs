@@ -10,9 +10,13 @@ use checker::{Budget, Checker, History, Key, Op, Ret, Validity, Value, checkers_
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
 use std::collections::HashSet;
+use std::time::Duration;
 
 /// Small histories for each model, and for each kind of values.
 const CASES: u64 = 1_200;
+
+/// Larger ones for each model.
+const LARGER: u64 = 100;
 
 /// The models that have an initial state and steps, with the number of values: 0 for new ones only.
 const MODELS: [(Kind, [usize; 2]); 12] = [
@@ -201,6 +205,69 @@ fn every_model_is_judged_as_defined() {
             let compare = Compare { kind, values };
             model::with(kind.name(), argument, compare).expect("there is such a model");
         }
+    }
+}
+
+/// Compares what is known of a model with the search in its plainest form, where the definition would take
+/// too long.
+struct CompareLarger {
+    kind: Kind,
+    values: usize,
+}
+
+impl model::Visitor for CompareLarger {
+    type Output = ();
+
+    fn visit<M: Model + 'static>(self, initial: M, owns: fn(&Op) -> bool) {
+        let (mut bad, mut undecided) = (0, 0);
+        for seed in 0..LARGER {
+            let mut rng = Pcg64::seed_from_u64(seed);
+            let wanted = generate::History {
+                operations: 40,
+                processes: 5,
+                keys: 1 + usize::from(self.kind == Kind::MultiRegister),
+                crashed: [0.0, 0.05][seed as usize % 2],
+                ..medium(self.kind, self.values, seed)
+            };
+            let mut history = wanted.generate().unwrap();
+            spoil::spoil(&mut history, &mut rng);
+            let known = Linearizable::new(initial.clone(), owns);
+            let plain = Linearizable::new(Opaque(initial.clone()), owns);
+            let budget = Budget {
+                time: Duration::from_millis(500),
+                ..Budget::default()
+            };
+            let known = known.check(&history, budget);
+            let plain = plain.check(&history, budget);
+            if known.valid == Validity::Unknown || plain.valid == Validity::Unknown {
+                undecided += 1;
+                continue;
+            }
+            assert_eq!(known.valid, plain.valid, "{} seed {seed}", self.kind);
+            bad += u64::from(known.valid == Validity::Invalid);
+            if let Some(Decision::Linearizable(order)) =
+                initial.decide(&history.operations().unwrap(), u32::MAX)
+            {
+                assert_witness(&initial, &history.operations().unwrap(), &order);
+            }
+        }
+        println!(
+            "{}: {bad} of {LARGER} bad, {undecided} undecided",
+            self.kind
+        );
+        assert!(bad > 0 && undecided < LARGER / 2, "{}", self.kind);
+    }
+}
+
+#[test]
+fn larger_histories_are_judged_alike_by_all_that_is_known_and_by_steps_alone() {
+    for (kind, [values, _]) in MODELS {
+        let argument = match kind {
+            Kind::Semaphore(_) => Some("2"),
+            _ => None,
+        };
+        let compare = CompareLarger { kind, values };
+        model::with(kind.name(), argument, compare).expect("there is such a model");
     }
 }
 

@@ -24,7 +24,7 @@ pub fn small(kind: Kind, values: usize, seed: u64, rng: &mut Pcg64) -> History {
 }
 
 /// Spoils a history: other results, other outcomes, another order of events.
-fn spoil(history: &mut History, rng: &mut Pcg64) {
+pub fn spoil(history: &mut History, rng: &mut Pcg64) {
     for _ in 0..rng.random_range(0..7) {
         let at = rng.random_range(0..history.events.len() - 1);
         if rng.random_bool(0.6) {
