@@ -2,11 +2,11 @@
 //!
 //! Works on a run folder alone, so `analyze` and `report` do the same as the end of a run.
 
+use super::evidence;
 use super::stored::Stored;
 use crate::exit::{Failure, Result};
 use crate::progress::Progress;
 use crate::spec::Spec;
-use checker::history::faults::FaultRecord;
 use checker::{Budget, Checker, History, Validity, Verdict, explain};
 use results::{Folder, Recorded, Results};
 use std::collections::BTreeMap;
@@ -44,15 +44,20 @@ pub fn judge(folder: Folder, spec: &Spec, progress: &Progress) -> Result<Judged>
         verdicts.insert("history".into(), cut);
     }
     let faults = folder.read_faults()?.items;
-    if let Some(verdict) = servers(&faults) {
-        verdicts.insert("servers".into(), verdict);
-    }
+    let probes = folder.read_probes()?.items;
+    verdicts.extend(evidence::judge(
+        &folder,
+        &stored.run,
+        &history,
+        &faults,
+        &probes,
+    ));
     let ledgers = super::workload::ledgers(&stored.spec.workloads, &history);
     let recorded = Recorded {
         run: stored.run,
         history,
         faults,
-        probes: folder.read_probes()?.items,
+        probes,
         samples: folder.read_status()?.items,
         marks: stored.marks,
         verdicts,
@@ -68,21 +73,6 @@ pub fn judge(folder: Folder, spec: &Spec, progress: &Progress) -> Result<Judged>
         recorded,
         results,
     })
-}
-
-/// A server that ended without our doing is a violation, whatever the clients saw.
-fn servers(faults: &[FaultRecord]) -> Option<Verdict> {
-    let exits: Vec<&FaultRecord> = faults
-        .iter()
-        .filter(|record| record.kind == nemesis::runner::UNEXPECTED_EXIT)
-        .collect();
-    let first = exits.first()?;
-    let error = first.error.as_deref().unwrap_or("no last words");
-    let reason = format!(
-        "{} ended without our doing: {error}",
-        first.targets.join(", ")
-    );
-    Some(Verdict::invalid(reason).with("unexpected_exits", exits.len()))
 }
 
 /// Writes what people and build servers read.

@@ -3,6 +3,7 @@
 //! The folder is written as the run goes on, so whatever happens, what was recorded before it can be
 //! judged later with `shakedown analyze`.
 
+mod evidence;
 pub mod judge;
 mod load;
 pub mod machine;
@@ -64,9 +65,15 @@ pub async fn test(
         Err(failure) => Err(failure),
     };
 
-    if let Err(failure) = &outcome {
-        tracing::error!(%failure, "the run failed");
-    }
+    let outcome = match outcome {
+        Ok(remarks) => evidence::last_look(&prepared, &folder, stored.marks.end)
+            .await
+            .map(|()| remarks),
+        Err(failure) => {
+            tracing::error!(%failure, "the run failed");
+            Err(failure)
+        }
+    };
     progress.phase("collect", "logs");
     collect(&prepared, &folder);
     let torn_down = prepared.teardown().await;

@@ -1,6 +1,6 @@
 //! Everything that can be refused is refused here, by name, before anything is started.
 
-use super::{machine, stored::Stored, workload};
+use super::{evidence, machine, stored::Stored, workload};
 use crate::exit::{Failure, Result};
 use crate::spec::Spec;
 use nemesis::schedule::Schedule;
@@ -157,7 +157,9 @@ impl Prepared {
         let checkers = workload::checkers(&spec.workloads)?;
         let expected_checks = checkers
             .iter()
-            .map(|checker| checker.name().to_owned())
+            .map(|checker| checker.name())
+            .chain(self.environment.iter().flat_map(|_| evidence::CHECKS))
+            .map(str::to_owned)
             .collect();
         let host = match &self.environment {
             Some(environment) => BTreeMap::from([
