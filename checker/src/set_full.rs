@@ -143,7 +143,7 @@ impl SetFull {
             }
             return;
         };
-        let late = || format!("{} read it without that element", who(missed_by));
+        let without = || format!("{} read the set without it", who(missed_by));
         if element.last_seen.is_none_or(|(seen, _)| seen < missed_at) {
             outcomes.lost.push(value);
             let gone = element
@@ -152,9 +152,9 @@ impl SetFull {
             outcomes.lost_ms.push(gone);
             findings.add("lost", || {
                 let text = format!(
-                    "element {value} of set {key} is lost: {}, then {} and nobody saw it after that",
+                    "element {value} of set {key} is lost: {}, then {}, and nobody saw it after that",
                     element.knowledge(),
-                    late()
+                    without()
                 );
                 Case::new(text, [element.add, witness, missed_by])
             });
@@ -168,7 +168,7 @@ impl SetFull {
                 let text = format!(
                     "element {value} of set {key} was read too late: {}, but {}",
                     element.knowledge(),
-                    late()
+                    without()
                 );
                 Case::new(text, [element.add, witness, missed_by])
             });

@@ -16,15 +16,17 @@
 //! more is asked for than this.
 //!
 //! Each value that is read must have been written once, so that it names its write; else the verdict is
-//! unknown. `links` finds who read from whom, `clocks` the causes of each operation.
+//! unknown. `links` finds who read from whom, `clocks` the causes of each operation, `chain` how one came to
+//! cause another.
 
+mod chain;
 mod clocks;
 mod links;
 
 use crate::findings::{Case, Exhausted, Findings, Limits, examine, who};
 use crate::history::Operation;
 use crate::verdict::{Budget, Checker, Verdict};
-use crate::{History, Key, Value};
+use crate::{History, Value};
 use clocks::{Clocks, Order};
 use links::{Links, Source};
 
@@ -118,48 +120,62 @@ fn compare<'a>(
         })
     };
     let reader = &operations[read.by];
+    let told = |text: String, chains: &[(usize, usize)]| {
+        let mut steps: Vec<usize> = Vec::new();
+        for (cause, effect) in chains {
+            steps.extend(chain::between(operations.len(), links, *cause, *effect));
+        }
+        let between: Vec<usize> = steps
+            .iter()
+            .copied()
+            .filter(|at| chains.iter().all(|(from, to)| at != from && at != to))
+            .collect();
+        let text = format!("{text}{}", by_way_of(operations, &between));
+        Case::new(text, steps.iter().map(|at| &operations[*at]))
+    };
     match read.source {
         Source::ThinAir { .. } => {}
         Source::Nobody => {
             if let Some(last) = later(None) {
-                let writer = &operations[last];
                 findings.add("forgotten", || {
                     let text = format!(
-                        "{} read nil in key {}, but what {} wrote there is among its causes{}",
+                        "{} read nil in key {}, but what {} wrote there is among its causes",
                         who(reader),
                         read.key,
-                        who(writer),
-                        through(reader, writer, read.key)
+                        who(&operations[last])
                     );
-                    Case::new(text, [writer, reader])
+                    told(text, &[(last, read.by)])
                 });
             }
         }
         Source::Write(wrote) => {
             if let Some(last) = later(Some(wrote)) {
-                let (old, new) = (&operations[wrote], &operations[last]);
                 findings.add("overwritten", || {
                     let text = format!(
-                        "{} read {} in key {}, written by {}, but {} overwrote it and is among the causes of the read{}",
+                        "{} read {} in key {}, written by {}, but {} overwrote that and is among the causes of the \
+                         read",
                         who(reader),
                         read.value,
                         read.key,
-                        who(old),
-                        who(new),
-                        through(reader, new, read.key)
+                        who(&operations[wrote]),
+                        who(&operations[last])
                     );
-                    Case::new(text, [old, new, reader])
+                    told(text, &[(wrote, last), (last, read.by)])
                 });
             }
         }
     }
 }
 
-/// Says so where the cause is the process itself: then the words are plainer.
-fn through(reader: &Operation<'_>, writer: &Operation<'_>, key: &Key) -> String {
-    match reader.invocation.process == writer.invocation.process {
-        true => format!(": the same process wrote key {key} before"),
-        false => String::new(),
+/// The steps between cause and effect, in words.
+fn by_way_of(operations: &[Operation<'_>], between: &[usize]) -> String {
+    const NAMED: usize = 6;
+    let named = between.iter().take(NAMED);
+    let steps: Vec<String> = named.map(|at| who(&operations[*at])).collect();
+    match between.len() {
+        0 => String::new(),
+        1..=NAMED => format!(", by way of {}", steps.join(", ")),
+        n => format!(", by way of {} and {} more", steps.join(", "), n - NAMED),
     }
 }
 

@@ -206,7 +206,7 @@ fn random_replicas_are_judged_by_the_closure_of_their_causes() {
             inventive: [0.0, 0.0, 0.1][rng.random_range(0..3)],
         },
         oracle,
-        Witness::InContext,
+        Witness::Alone,
     );
 }
 
@@ -224,9 +224,10 @@ fn an_effect_seen_without_its_cause_is_told() {
     assert_eq!(
         verdict.reason,
         "process 2 at 8.0 ms (index 8) read nil in key 1, but what process 0 at 0.0 ms (index 0) wrote there \
-         is among its causes"
+         is among its causes, by way of process 1 at 2.0 ms (index 2), process 1 at 4.0 ms (index 4), process 2 at \
+         6.0 ms (index 6)"
     );
-    evidence(&Causal, &history, &verdict, Witness::InContext);
+    evidence(&Causal, &history, &verdict, Witness::Alone);
 }
 
 #[test]
@@ -240,7 +241,8 @@ fn a_process_that_does_not_read_its_own_write_is_told() {
     assert_eq!(
         check(&Causal, &scene.history()).reason,
         "process 0 at 6.0 ms (index 6) read 10 in key 1, written by process 1 at 0.0 ms (index 0), but process 0 \
-         at 4.0 ms (index 4) overwrote it and is among the causes of the read: the same process wrote key 1 before"
+         at 4.0 ms (index 4) overwrote that and is among the causes of the read, by way of process 0 at 2.0 ms \
+         (index 2)"
     );
 }
 

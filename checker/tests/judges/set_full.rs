@@ -168,7 +168,7 @@ fn a_lost_element_is_named_with_who_knew_it_and_who_missed_it() {
     assert_eq!(
         verdict.reason,
         "element 1 of set 1 is lost: the add of process 0 at 0.0 ms (index 0) was acknowledged, then \
-         process 1 at 6.0 ms (index 6) read it without that element and nobody saw it after that"
+         process 1 at 6.0 ms (index 6) read the set without it, and nobody saw it after that"
     );
     assert_eq!(verdict.details["operations"], json!([0, 6]));
     assert_eq!(verdict.details["lost_elements"], json!([1]));
