@@ -4,7 +4,7 @@ use super::drawing::{OPERATIONS_MAX, draw, place, window, without_premises};
 use super::explanation::{Anomaly, Core, Explanation, Witness};
 use super::shrink::{Hints, shrink};
 use super::verify::{Limits, Refutation};
-use super::{cycles, faults};
+use super::{claims, cycles, faults};
 use crate::history::{Header, Operation, jsonl};
 use crate::verdict::{Budget, Checker, Verdict};
 use crate::{History, Key, Validity};
@@ -72,7 +72,15 @@ pub fn explain(
         }
     };
     let core_operations = part.operations().ok()?;
-    let witness = witness(checker, &core_operations, &decide, &part, started + time);
+    let deadline = started + time;
+    let witness = witness(
+        checker,
+        &core_operations,
+        &operations,
+        &decide,
+        &part,
+        deadline,
+    );
     let drawn_operations = drawn_history.operations().ok()?;
     let stuck = stuck(&drawn_history, &drawn_operations, &decide);
     let object = checker.object();
@@ -193,11 +201,19 @@ fn stuck(
 fn witness(
     checker: &dyn Checker,
     operations: &[Operation<'_>],
+    all: &[Operation<'_>],
     decide: &dyn Fn(&History) -> Validity,
     part: &History,
     deadline: Instant,
 ) -> Witness {
     let Some(object) = checker.object() else {
+        if let Some(text) = claims::shown(checker.name(), operations, all) {
+            return Witness {
+                confirmed: true,
+                independent: true,
+                text,
+            };
+        }
         return match decide(part) {
             Validity::Invalid => Witness {
                 confirmed: true,

@@ -1,13 +1,14 @@
 //! Why a history is invalid, told so that a reader believes it.
 //!
 //! [`explain`] takes a verdict apart: [`shrink`] finds the few operations that are wrong by themselves,
-//! [`verify`] and [`cycles`] show that again by means of their own, [`frontier`] finds where the
+//! [`verify`], [`cycles`] and [`claims`] show that again by means of their own, [`frontier`] finds where the
 //! operations get stuck and what could have been there. The outcome is an [`Explanation`]: plain data in
 //! words and numbers, to be drawn by others and kept beside the verdict as [`DETAIL`].
 //!
 //! Everything here is bounded: by a time, by a number of operations that are shown, by limits of each
 //! search. What is left out is said.
 
+pub mod claims;
 mod compose;
 pub mod cycles;
 mod drawing;
