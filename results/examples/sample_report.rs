@@ -3,8 +3,9 @@
 
 #[path = "../tests/specimen/mod.rs"]
 mod specimen;
+#[path = "../tests/violations/mod.rs"]
+mod violations;
 
-use checker::Verdict;
 use results::{Folder, junit, measure, plots, report, table};
 use std::path::PathBuf;
 
@@ -14,14 +15,15 @@ fn main() -> Result<(), results::Error> {
     let mut recorded = specimen::recorded();
     match args.next().as_deref() {
         Some("invalid") => {
-            let verdict = Verdict::invalid(
-                "key 4 is not linearizable: process 31 read 812 at 29.61 s, after process 12 had read 815 that replaced it",
-            )
-            .with("key", 4)
-            .with("operations", serde_json::json!([
-                {"process": 12, "f": "read", "value": 815, "from_ms": 29_588.2, "to_ms": 29_590.1},
-                {"process": 31, "f": "read", "value": 812, "from_ms": 29_601.7, "to_ms": 29_610.4},
-            ]));
+            let mut all = violations::all().into_iter();
+            let case = all.next().expect("there are violations");
+            println!(
+                "{} as {}: {} events\n",
+                case.name,
+                case.model,
+                case.history.events.len()
+            );
+            let verdict = case.verdicts["linearizable"].clone();
             recorded.verdicts.insert("linearizable".into(), verdict);
             recorded.ledgers[0].lost = 41;
             recorded.ledgers[0].lost_seconds = 0.412;

@@ -9,17 +9,24 @@ const ITEMS_MAX: usize = 8;
 /// An operation as part of a sentence: who, what, when, and where in the file.
 pub fn told(operation: &Operation<'_>) -> String {
     let invocation = operation.invocation;
-    let at = |event: &Event| format!("{:.1} ms", ms(event));
-    let (end, event) = match operation.completion {
-        Some(event) if operation.is_ok() => (at(event), event),
-        Some(event) if operation.failure().is_some() => (format!("{}, failed", at(event)), event),
-        _ => ("unknown outcome".to_owned(), invocation),
+    let (outcome, event) = match operation.completion {
+        Some(event) if operation.is_ok() => ("", event),
+        Some(event) if operation.failure().is_some() => ("failed", event),
+        _ => ("unknown outcome", invocation),
     };
+    let untimed = invocation.time == 0 && operation.completion.is_none_or(|event| event.time == 0);
+    let begin = format!("{:.1} ms", ms(invocation));
+    let when = match outcome {
+        _ if untimed => outcome.to_owned(),
+        "unknown outcome" => format!("{begin} to {outcome}"),
+        "" => format!("{begin} to {:.1} ms", ms(event)),
+        failed => format!("{begin} to {:.1} ms, {failed}", ms(event)),
+    };
+    let comma = if when.is_empty() { "" } else { ", " };
     format!(
-        "process {} {} ({} to {end}, index {})",
+        "process {} {} ({when}{comma}index {})",
         invocation.process,
         did(operation),
-        at(invocation),
         event.index
     )
 }

@@ -29,13 +29,13 @@ pub(super) struct Drawn {
 
 pub(super) fn draw(explanation: &Explanation, width: f64) -> Drawn {
     let narrow = width < NARROW;
+    // Who begins first stands at the top: then the eye goes down with the time.
     let mut processes: Vec<u64> = Vec::new();
     for one in &explanation.operations {
         if !processes.contains(&one.process) {
             processes.push(one.process);
         }
     }
-    processes.sort_unstable();
     let name = |process: &u64| match narrow {
         true => format!("p{process}"),
         false => format!("process {process}"),
@@ -246,6 +246,10 @@ fn faults(faults: &[FaultSpan], layout: &Layout, bottom: f64) -> Markup {
 
 /// Times under the lanes, where there is room for them.
 fn times(layout: &Layout, y: f64) -> Markup {
+    // A history without times.
+    if layout.times.iter().all(|time| *time == 0) {
+        return html! {};
+    }
     let mut free_from = 0.0;
     let mut shown: Vec<(f64, String)> = Vec::new();
     for (x, time) in layout.x.iter().zip(&layout.times) {

@@ -32,7 +32,7 @@ svg:has(.op:hover) .op:focus:not(:hover) .detail{display:none}\
 .edge.e-rw{stroke:var(--red);stroke-dasharray:7 4}.chip.e-rw{fill:var(--red)}\
 .edge.e-time{stroke:var(--muted);stroke-dasharray:2 4}.chip.e-time{fill:var(--muted)}\
 table.order{width:auto;max-width:100%;margin:6px 0}\
-table.order td{white-space:normal}\
+table.order th,table.order td{white-space:normal}\
 table.order tr.wrong td{color:var(--red);font-weight:650}\
 ul.evidence{color:var(--ink);font-size:13.5px;max-width:95ch}\
 .unconfirmed{color:var(--red)}\

@@ -9,6 +9,7 @@ use checker::explain::Explanation;
 use checker::{Validity, Verdict};
 use maud::{Markup, html};
 use serde_json::{Map, Value};
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 /// A single piece of evidence is cut here; the whole is in `results.json`.
@@ -18,11 +19,13 @@ const EVIDENCE_CHARS_MAX: usize = 20_000;
 const PICTURES_MAX: usize = 60;
 
 pub(super) fn checks(results: &Results) -> Markup {
+    let mut checks: Vec<_> = results.checks.iter().collect();
+    checks.sort_by_key(|(_, verdict)| Reverse(verdict.valid));
     html! {
         section #checks {
             h2 { "Checks" }
             @if results.checks.is_empty() { p.lead { "No checker judged this run." } }
-            @for (name, verdict) in &results.checks { (check(name, verdict)) }
+            @for (name, verdict) in checks { (check(name, verdict)) }
         }
     }
 }
