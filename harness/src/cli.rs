@@ -271,6 +271,9 @@ pub struct Sim {
     /// The first of them
     #[arg(long, default_value_t = 0)]
     pub from: u64,
+    /// Clients of this workload instead of the simulation's own; join several with +
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["bug", "bugs"])]
+    pub workload: Option<String>,
     /// Play this seed only and tell all of it
     #[arg(long, conflicts_with_all = ["seeds", "from"])]
     pub seed: Option<u64>,

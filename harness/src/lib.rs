@@ -2,6 +2,7 @@
 //!
 //! [`cli`] is the command line, [`commands`] has one file a command. A run is [`run::test`], which reads as its
 //! phases; operations are performed by the [`interpreter`] and availability is watched by [`watch`].
+//! [`simulated`] plays workloads in strata's simulation.
 //! [`exit`] has the exit codes of the contract.
 
 pub mod cli;
@@ -12,5 +13,6 @@ pub mod interrupt;
 pub mod log;
 pub mod progress;
 pub mod run;
+pub mod simulated;
 pub mod spec;
 pub mod watch;

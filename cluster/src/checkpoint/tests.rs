@@ -318,3 +318,28 @@ fn command(op: KvOp) -> Command {
         op,
     }
 }
+
+#[test]
+fn a_file_of_the_version_before_is_read_and_a_later_one_is_refused_by_name() {
+    let disk = SimDisk::new();
+    let mut checkpoints = open(&disk);
+    write(&mut checkpoints, &mut machine(50)).unwrap();
+    let file = disk.list(FOLDER).unwrap().remove(0);
+    let file = format!("{FOLDER}/{file}");
+    let rewrite = |version: u32| {
+        let opened = disk.open(&file).unwrap();
+        let mut bytes = vec![0; opened.length().unwrap() as usize];
+        opened.read_at(0, &mut bytes).unwrap();
+        bytes[8..12].copy_from_slice(&version.to_le_bytes());
+        let json = u32::from_le_bytes(bytes[12..16].try_into().unwrap()) as usize;
+        let crc = crc32c::crc32c(&bytes[..16 + json]);
+        bytes[16 + json..20 + json].copy_from_slice(&crc.to_le_bytes());
+        disk.create(&file).unwrap().write_at(0, &bytes).unwrap();
+    };
+    rewrite(2);
+    assert_eq!(open(&disk).load(1).unwrap().machine, machine(50));
+    rewrite(4);
+    let error = open(&disk).load(1).map(|_| ()).unwrap_err().to_string();
+    let expected = "corrupt at byte 8: version 4 is not known; versions 2 to 3 are";
+    assert!(error.ends_with(expected), "{error}");
+}

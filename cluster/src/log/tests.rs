@@ -203,3 +203,36 @@ fn segments_end_at_an_age_and_are_archived_until_no_restore_point_needs_them() {
     log.remove_before(35, 20).unwrap();
     assert_eq!(disk.list(ARCHIVE).unwrap().len(), 1);
 }
+
+/// The header of a segment of another version, with what a program of that version would have summed up.
+fn rewrite_version(disk: &SimDisk, file: &str, version: u32) {
+    let opened = disk.open(file).unwrap();
+    let mut bytes = vec![0; opened.length().unwrap() as usize];
+    opened.read_at(0, &mut bytes).unwrap();
+    bytes[8..12].copy_from_slice(&version.to_le_bytes());
+    let crc = crc32c::crc32c(&bytes[..20]);
+    bytes[20..24].copy_from_slice(&crc.to_le_bytes());
+    disk.create(file).unwrap().write_at(0, &bytes).unwrap();
+}
+
+#[test]
+fn a_segment_of_the_version_before_is_read_and_a_later_one_is_refused_by_name() {
+    let disk = SimDisk::new();
+    let (mut log, _) = open(&disk);
+    log.append(None, &[entry(1, 1)], state(1), 0).unwrap();
+    log.sync().unwrap();
+    let file = name(log.current.number);
+    drop(log);
+    rewrite_version(&disk, &file, record::OLDEST_VERSION);
+    let (log, replayed) = open(&disk);
+    assert_eq!(replayed.entries, [entry(1, 1)]);
+    // What is written now goes to a segment of its own, of the newest version.
+    assert_ne!(name(log.current.number), file);
+    drop(log);
+    rewrite_version(&disk, &file, record::VERSION + 1);
+    let error = DeltaLog::open(Arc::new(disk.clone()), Segments::of(512), 2).err();
+    assert_eq!(
+        error.map(|error| error.to_string()).unwrap_or_default(),
+        format!("{file}: corrupt at byte 0: version 3 is not known; versions 1 to 2 are")
+    );
+}

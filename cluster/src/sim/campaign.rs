@@ -20,7 +20,7 @@ pub struct Summary {
     pub elapsed: Duration,
 }
 
-/// Plays `count` seeds from `first` on. Ends early at the first violation if `stop` says so, or when `interrupted`
+/// Plays `count` seeds from `first` on with `one`, which plays one of them. Ends early at the first violation if `stop` says so, or when `interrupted`
 /// does. `progress` is called now and then with the number of seeds done and of violations.
 pub fn play(
     first: u64,
@@ -29,6 +29,7 @@ pub fn play(
     stop: bool,
     interrupted: &AtomicBool,
     progress: &(dyn Fn(u64, usize) + Sync),
+    one: &(dyn Fn(u64) -> Report + Sync),
 ) -> Summary {
     let began = Instant::now();
     let next = AtomicU64::new(0);
@@ -49,7 +50,7 @@ pub fn play(
                 return;
             }
             let seed = first + at;
-            let report = run(seed, &Options::of(seed));
+            let report = one(seed);
             let mut summary = lock();
             summary.seeds += 1;
             summary.undecided += u64::from(report.undecided);

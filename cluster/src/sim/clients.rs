@@ -2,9 +2,12 @@
 //!
 //! Each client has one operation under way. Some work on a few registers with read, write and cas, and their history is
 //! judged by the project's checker; others append to lists, each value once, which shows lost and doubled writes; and
-//! all of them put long values under new keys now and then, so that the state has many pages.
+//! all of them put long values under new keys now and then, so that the state has many pages. Transactions move amounts
+//! between [`accounts`](super::accounts).
 
+use super::accounts::{self, Accounts};
 use super::invariants::Violation;
+use super::load::Load;
 use crate::api::{Answer, ApiError, KvOp, Request, Session};
 use crate::machine::Machine;
 use crate::replica::Ticket;
@@ -14,8 +17,6 @@ use checker::{
     Budget, Checker, Event, History, Key, Op, Outcome, Phase, ProcessId, Reason, Ret, Validity,
     Value,
 };
-use rand::Rng;
-use rand_pcg::Pcg64Mcg;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -31,7 +32,8 @@ pub struct Clients {
     next_value: i64,
     events: Vec<Event>,
     appends: BTreeMap<i64, Append>,
-    pub acknowledged: u64,
+    accounts: Accounts,
+    acknowledged: u64,
 }
 
 struct Client {
@@ -47,8 +49,9 @@ struct Waiting {
     server: ServerId,
     /// `None`: filler, of which nothing is recorded.
     op: Option<Op>,
-    /// To be asked again with the same session if its fate is unknown.
+    /// The value that it appends.
     append: Option<i64>,
+    accounts: Option<accounts::Request>,
 }
 
 struct Append {
@@ -79,30 +82,35 @@ impl Clients {
             next_value: 1,
             events: Vec::new(),
             appends: BTreeMap::new(),
+            accounts: Accounts::default(),
             acknowledged: 0,
         }
     }
+}
 
-    pub fn count(&self) -> usize {
+impl Load for Clients {
+    fn clients(&self) -> usize {
         self.clients.len()
     }
 
-    pub fn is_idle(&self, client: usize) -> bool {
+    fn acknowledged(&self) -> u64 {
+        self.acknowledged
+    }
+
+    fn is_idle(&self, client: usize) -> bool {
         !self
             .waiting
             .values()
             .any(|waiting| waiting.client == client)
     }
 
-    /// The next request of a client, and whom it asks.
-    pub fn ask(
+    fn ask(
         &mut self,
         client: usize,
         servers: &[ServerId],
         now_ms: u64,
-        rng: &mut Pcg64Mcg,
-    ) -> (ServerId, Ticket, Request) {
-        let mut draw = |below: u64| rng.next_u64() % below;
+        draw: &mut dyn FnMut(u64) -> u64,
+    ) -> Option<(ServerId, Ticket, Request)> {
         if draw(4) == 0 {
             self.clients[client].server = servers[draw(servers.len() as u64) as usize];
         }
@@ -112,7 +120,8 @@ impl Clients {
         let name = Key::Int(register as i64);
         let value = self.next_value;
         self.next_value += 1;
-        let (op, recorded, append) = match draw(10) {
+        let mut accounts = None;
+        let (op, recorded, append) = match draw(12) {
             0..2 => (KvOp::Get { key }, Some(Op::Read { key: name }), None),
             2..4 => {
                 let op = KvOp::Put {
@@ -149,6 +158,11 @@ impl Clients {
                 };
                 (op, None, Some(value))
             }
+            7..9 => {
+                let (op, request) = Accounts::ask(draw);
+                accounts = Some(request);
+                (op, None, None)
+            }
             _ => {
                 let op = KvOp::Put {
                     key: format!("fill{:04}", draw(2_000)),
@@ -162,7 +176,7 @@ impl Clients {
         if let Some(op) = &recorded {
             self.record(client, now_ms, Phase::Invoke, op.clone());
         }
-        let session = (!matches!(op, KvOp::Get { .. }) && draw(3) == 0).then(|| {
+        let session = (!op.is_read_only() && draw(3) == 0).then(|| {
             let client = &mut self.clients[client];
             client.sequence += 1;
             Session {
@@ -177,6 +191,7 @@ impl Clients {
                 server,
                 op: recorded,
                 append,
+                accounts,
             },
         );
         let request = Request {
@@ -185,14 +200,16 @@ impl Clients {
             stale: false,
             timeout_ms: Some(TIMEOUT_MS),
         };
-        (server, ticket, request)
+        Some((server, ticket, request))
     }
 
-    /// A request was answered, or its server is not there.
-    pub fn answered(&mut self, ticket: Ticket, result: Result<Answer, ApiError>, now_ms: u64) {
+    fn answered(&mut self, ticket: Ticket, result: Result<Answer, ApiError>, now_ms: u64) {
         let Some(waiting) = self.waiting.remove(&ticket) else {
             return;
         };
+        if let Some(request) = waiting.accounts {
+            self.accounts.answered(request, &result);
+        }
         let definite = result.as_ref().err().map(|error| error.definite);
         if definite.is_none() {
             self.acknowledged += 1;
@@ -233,8 +250,7 @@ impl Clients {
         }
     }
 
-    /// A server is gone: nobody will hear of what was asked of it.
-    pub fn server_gone(&mut self, server: ServerId, now_ms: u64) {
+    fn server_gone(&mut self, server: ServerId, now_ms: u64) {
         let lost: Vec<Ticket> = self
             .waiting
             .iter()
@@ -252,6 +268,18 @@ impl Clients {
         }
     }
 
+    fn judge(&mut self, machine: &Machine) -> Option<Result<(), Violation>> {
+        let checked = self
+            .check_appends(machine)
+            .and_then(|()| self.accounts.check(machine));
+        match checked {
+            Ok(()) => self.check_registers(),
+            wrong => Some(wrong),
+        }
+    }
+}
+
+impl Clients {
     fn record(&mut self, client: usize, now_ms: u64, phase: Phase, op: Op) {
         self.events.push(Event {
             index: self.events.len() as u64,
@@ -263,7 +291,7 @@ impl Clients {
     }
 
     /// At the end: every acknowledged append is there once, no refused one is, and no other one twice.
-    pub fn check_appends(&self, machine: &Machine) -> Result<(), Violation> {
+    fn check_appends(&self, machine: &Machine) -> Result<(), Violation> {
         let mut found: BTreeMap<i64, u64> = BTreeMap::new();
         for list in 0..LISTS {
             let text = machine.get(&format!("list{list}")).unwrap_or_default();
@@ -299,7 +327,7 @@ impl Clients {
     }
 
     /// At the end: the registers were linearizable. `None`: the checker ran out of its budget.
-    pub fn check_registers(&mut self) -> Option<Result<(), Violation>> {
+    fn check_registers(&mut self) -> Option<Result<(), Violation>> {
         let history = History {
             events: std::mem::take(&mut self.events),
             ..History::default()

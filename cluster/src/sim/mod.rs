@@ -7,23 +7,27 @@
 //! clocks drift, their disks fail; members are added, removed and replaced.
 //!
 //! After each event the safety properties of Raft (figure 3) are checked ([`invariants`]); at the end everything is
-//! healed, and the cluster must make progress, agree, hold every acknowledged append once and have been
-//! linearizable ([`clients`]). [`campaign`] plays many seeds.
+//! healed, and the cluster must make progress, agree, hold every acknowledged append and transfer once and have been
+//! linearizable ([`clients`]). [`campaign`] plays many seeds. Whoever has other clients gives them as a [`Load`].
 
+mod accounts;
 pub mod campaign;
 mod clients;
 mod coverage;
 mod faults;
 mod host;
 mod invariants;
+mod load;
 mod network;
 mod options;
 mod world;
 
 pub use coverage::{Coverage, PATHS};
 pub use invariants::Violation;
+pub use load::Load;
 pub use options::Options;
 
+use clients::Clients;
 use world::World;
 
 /// How a run went.
@@ -43,7 +47,12 @@ pub struct Report {
 
 /// Plays one seed.
 pub fn run(seed: u64, options: &Options) -> Report {
-    let mut world = World::new(seed, options.clone());
+    run_with(seed, options, Box::new(Clients::new(options.clients)))
+}
+
+/// Plays one seed with these clients.
+pub fn run_with(seed: u64, options: &Options, load: Box<dyn Load>) -> Report {
+    let mut world = World::new(seed, options.clone(), load);
     let result = world.play();
     let mut report = world.report;
     report.simulated_ms = world.now_ms;

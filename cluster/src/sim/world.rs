@@ -1,9 +1,9 @@
 //! The one thread in which everything happens: events by time, hosts, network and clients.
 
 use super::Report;
-use super::clients::Clients;
 use super::host::{Host, TICK_MS};
 use super::invariants::{Invariants, Violation};
+use super::load::Load;
 use super::network::{Network, STORM};
 use super::options::Options;
 use crate::raft::{Message, Role, TransferResult};
@@ -59,7 +59,7 @@ pub struct World {
     queue: BTreeMap<(u64, u64), Event>,
     pub hosts: BTreeMap<ServerId, Host>,
     pub network: Network,
-    clients: Clients,
+    load: Box<dyn Load>,
     invariants: Invariants,
     pub report: Report,
     pub admin_tickets: u64,
@@ -68,7 +68,7 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(seed: u64, options: Options) -> Self {
+    pub fn new(seed: u64, options: Options, load: Box<dyn Load>) -> Self {
         let members: BTreeSet<ServerId> = (1..=options.servers).map(ServerId).collect();
         let all = (1..=options.servers + options.spares).map(ServerId);
         let mut rng = Pcg64Mcg::seed_from_u64(seed);
@@ -91,7 +91,7 @@ impl World {
             queue: BTreeMap::new(),
             hosts,
             network: Network::default(),
-            clients: Clients::new(options.clients),
+            load,
             invariants: Invariants::default(),
             report: Report {
                 seed,
@@ -110,25 +110,29 @@ impl World {
         for id in self.ids() {
             self.start(id)?;
         }
-        for client in 0..self.clients.count() {
+        for client in 0..self.load.clients() {
             self.schedule(50 + client as u64, Event::Client(client));
         }
         self.schedule(500, Event::Fault);
         let faulty_ms = self.options.faulty_ms;
         self.until(faulty_ms, |_| false)?;
         self.heal()?;
-        let target = self.clients.acknowledged + PROGRESS;
+        let target = self.load.acknowledged() + PROGRESS;
         let end = self.now_ms + self.options.heal_ms;
         self.until(end, move |world| {
-            world.clients.acknowledged >= target && world.agree()
+            world.load.acknowledged() >= target && world.agree()
         })?;
-        self.report.acknowledged = self.clients.acknowledged;
-        if self.clients.acknowledged < target || !self.agree() {
+        self.report.acknowledged = self.load.acknowledged();
+        if self.load.acknowledged() < target || !self.agree() {
             return Err(Violation(format!(
                 "no progress after everything was healed: {}",
                 self.describe()
             )));
         }
+        self.load.wind_up();
+        let end = self.now_ms + self.options.heal_ms;
+        self.until(end, |world| world.load.is_done() && world.agree())?;
+        self.report.acknowledged = self.load.acknowledged();
         self.check_end()
     }
 
@@ -149,10 +153,10 @@ impl World {
                 "servers that applied the same entries hold different states".into(),
             ));
         }
-        if let Some(machine) = machines.first() {
-            self.clients.check_appends(machine)?;
-        }
-        match self.clients.check_registers() {
+        let Some(machine) = machines.first() else {
+            return Err(Violation("no server holds the state".into()));
+        };
+        match self.load.judge(machine) {
             Some(result) => result,
             None => {
                 self.report.undecided = true;
@@ -231,7 +235,7 @@ impl World {
                 }
             }
             Event::Client(client) => {
-                if self.clients.is_idle(client) {
+                if self.load.is_idle(client) {
                     self.ask(client)?;
                 }
                 let pause = 1 + self.random(50);
@@ -256,7 +260,12 @@ impl World {
 
     fn ask(&mut self, client: usize) -> Result<(), Violation> {
         let ids = self.ids();
-        let (server, ticket, request) = self.clients.ask(client, &ids, self.now_ms, &mut self.rng);
+        let rng = &mut self.rng;
+        let mut draw = |below: u64| rng.next_u64() % below;
+        let asked = self.load.ask(client, &ids, self.now_ms, &mut draw);
+        let Some((server, ticket, request)) = asked else {
+            return Ok(());
+        };
         if self.hosts[&server].replica.is_none() {
             // Nobody listens: certainly not done.
             let error = crate::api::ApiError {
@@ -265,7 +274,7 @@ impl World {
                 message: String::new(),
                 leader: None,
             };
-            self.clients.answered(ticket, Err(error), self.now_ms);
+            self.load.answered(ticket, Err(error), self.now_ms);
             return Ok(());
         }
         let life = self.hosts[&server].life;
@@ -345,7 +354,7 @@ impl World {
         let host = self.hosts.get_mut(&id).expect("a server");
         if host.stop(power, seed, coverage) {
             self.note(&[2, id.0]);
-            self.clients.server_gone(id, self.now_ms);
+            self.load.server_gone(id, self.now_ms);
         }
     }
 
@@ -418,7 +427,7 @@ impl World {
         }
         for (ticket, result) in outcome.answers {
             self.note(&[4, ticket, u64::from(result.is_ok())]);
-            self.clients.answered(ticket, result, self.now_ms);
+            self.load.answered(ticket, result, self.now_ms);
         }
         self.check(id)
     }

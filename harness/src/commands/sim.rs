@@ -2,9 +2,10 @@
 
 use crate::cli::Sim;
 use crate::exit::{Failure, INVALID, Result, UNKNOWN, VALID};
+use crate::simulated::Simulated;
 use cluster::bugs::{self, CATALOGUE};
 use cluster::sim::campaign::{self, Hunt, Summary};
-use cluster::sim::{self, Options};
+use cluster::sim::{self, Options, Report};
 use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,9 +22,29 @@ pub fn run(args: &Sim) -> Result<u8> {
     if args.bugs || args.bug.is_some() {
         return hunt(args);
     }
+    if let Some(name) = &args.workload {
+        workload(name)?;
+    }
     match args.seed {
         Some(seed) => one(args, seed),
         None => many(args),
+    }
+}
+
+fn workload(name: &str) -> Result<Box<dyn workloads::Workload>> {
+    workloads::by_name(name).map_err(|error| Failure::usage(format!("workload: {error}")))
+}
+
+/// Plays one seed, with the clients of the workload if one is named.
+fn play(args: &Sim, seed: u64) -> Report {
+    let options = Options::of(seed);
+    match args.workload.as_deref().map(workload) {
+        Some(Ok(workload)) => {
+            let load = Simulated::new(workload, seed, options.clients);
+            sim::run_with(seed, &options, Box::new(load))
+        }
+        // A name that is not known was refused before.
+        Some(Err(_)) | None => sim::run(seed, &options),
     }
 }
 
@@ -36,7 +57,7 @@ fn threads(args: &Sim) -> usize {
 fn one(args: &Sim, seed: u64) -> Result<u8> {
     let began = Instant::now();
     let options = Options::of(seed);
-    let report = sim::run(seed, &options);
+    let report = play(args, seed);
     if args.output.json {
         let document = serde_json::json!({
             "seed": seed, "violation": report.violation.as_ref().map(ToString::to_string),
@@ -108,6 +129,7 @@ fn many(args: &Sim) -> Result<u8> {
         args.stop,
         &over,
         &progress,
+        &|seed| play(args, seed),
     );
     if terminal {
         eprintln!();
@@ -175,7 +197,9 @@ fn tell(args: &Sim, summary: &Summary) {
     for report in summary.violations.iter().take(10) {
         if let Some(violation) = &report.violation {
             println!("\nVIOLATION in seed {}: {violation}", report.seed);
-            println!("repeat: shakedown sim --seed {}", report.seed);
+            let workload = args.workload.as_ref();
+            let workload = workload.map_or(String::new(), |name| format!(" --workload {name}"));
+            println!("repeat: shakedown sim{workload} --seed {}", report.seed);
         }
     }
     if summary.violations.len() > 10 {
