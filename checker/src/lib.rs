@@ -24,6 +24,7 @@
 //! | [`causal`] | [`Causal`](causal::Causal): whoever sees an effect sees its causes |
 //! | [`causal_reverse`] | [`CausalReverse`](causal_reverse::CausalReverse): no later write is seen without an earlier |
 //! | [`crashes`], [`log_patterns`], [`availability`] | judges of a whole run: servers, their logs, the service |
+//! | [`transactions`] | [`Transactional`](transactions::Transactional): which isolation did they have? |
 //! | [`stats`] | [`Stats`](stats::Stats): how operations ended |
 //! | [`generate`] | histories made up, right or with a planted violation |
 //! | [`explain`] | why a history is invalid: the few operations that show it, verified and drawn |
@@ -53,6 +54,7 @@ pub mod special;
 pub mod stats;
 pub mod store;
 pub mod total_queue;
+pub mod transactions;
 pub mod unique_ids;
 mod verdict;
 pub mod weak;

@@ -1,6 +1,7 @@
 //! Checkers by the names of what they judge.
 
 use crate::model::{self, Model};
+use crate::transactions::Transactional;
 use crate::verdict::Checker;
 use crate::{
     Op, bank, causal, causal_reverse, counter_bounds, ledger, linearizability, long_fork,
@@ -53,6 +54,10 @@ pub const MODELS: &[(&str, &str)] = &[
         "ledger",
         "append and list: what was acknowledged must be there in the end, once and in order",
     ),
+    (
+        "list-append",
+        "transactions that append to lists and read them; strict-serializable, or list-append=MODEL",
+    ),
     ("log", "append and list; linearizable, at first empty"),
     (
         "long-fork",
@@ -73,6 +78,10 @@ pub const MODELS: &[(&str, &str)] = &[
     (
         "register",
         "read and write of single values; linearizable, at first nil",
+    ),
+    (
+        "rw-register",
+        "transactions that write and read registers; strict-serializable, or rw-register=MODEL",
     ),
     (
         "semaphore",
@@ -120,7 +129,8 @@ pub fn checkers_for(model: &str) -> Result<Vec<Box<dyn Checker>>, UnknownModel> 
         };
         let found = model::with(base, argument, Linearizable)
             .or_else(|| judge(base, argument))
-            .or_else(|| weak::by_name(name));
+            .or_else(|| weak::by_name(name))
+            .or_else(|| Some(Box::new(Transactional::by_name(name)?)));
         checkers.push(found.ok_or_else(|| {
             let known: Vec<&str> = MODELS.iter().map(|(name, _)| *name).collect();
             UnknownModel {
