@@ -34,18 +34,25 @@ pub struct Breadth<'m, 's, S> {
     /// For each configuration the trace of the one before it, and the entry that led to it; if traces
     /// are kept.
     traces: Option<Vec<(u32, u32)>>,
+    /// See [`Memo::new`].
+    sets_max: usize,
+    thinned: bool,
     watch: &'m mut Watch,
 }
 
 impl<'m, 's, S: Slots> Breadth<'m, 's, S> {
-    /// From `roots`; `traces` for who wants to know the order in the end.
+    /// From `roots`; `traces` for who wants to know the order in the end; `sets_max` as for
+    /// [`Memo::new`].
     pub fn new(
         moves: &'m mut Moves<'s>,
         roots: impl IntoIterator<Item = Configuration<S>>,
         traces: bool,
+        sets_max: usize,
         watch: &'m mut Watch,
     ) -> Self {
         let mut breadth = Self {
+            sets_max,
+            thinned: false,
             moves,
             layers: BTreeMap::new(),
             traces: traces.then(Vec::new),
@@ -77,7 +84,9 @@ impl<'m, 's, S: Slots> Breadth<'m, 's, S> {
                     self.try_step(&node, step)?;
                 }
             }
-            self.layers.remove(&rank);
+            if let Some(layer) = self.layers.remove(&rank) {
+                self.thinned |= layer.memo.thinned();
+            }
         }
         Ok(false)
     }
@@ -103,7 +112,7 @@ impl<'m, 's, S: Slots> Breadth<'m, 's, S> {
             .layers
             .entry(configuration.rank)
             .or_insert_with(|| Layer {
-                memo: Memo::new(moves.counts_optional()),
+                memo: Memo::new(moves.counts_optional(), self.sets_max),
                 waiting: Vec::new(),
             });
         if !layer.memo.admit(&configuration) {
@@ -126,6 +135,11 @@ impl<'m, 's, S: Slots> Breadth<'m, 's, S> {
     /// The deadlines met by all configurations.
     pub fn reached(&self) -> u32 {
         self.watch.reached
+    }
+
+    /// Whether some configurations were let go; see [`Memo::new`].
+    pub fn thinned(&self) -> bool {
+        self.thinned || self.layers.values().any(|layer| layer.memo.thinned())
     }
 
     /// The configurations at hand, without those that another contains.
@@ -184,7 +198,7 @@ pub fn search<S: Slots>(moves: &mut Moves<'_>, limits: Limits, held: usize) -> F
         used: S::empty(),
     };
     let mut watch = Watch::new(limits, held);
-    let mut breadth = Breadth::<S>::new(moves, [root], true, &mut watch);
+    let mut breadth = Breadth::<S>::new(moves, [root], true, usize::MAX, &mut watch);
     let outcome = breadth.advance(end);
     let steps = breadth.steps();
     watch.found(match outcome {

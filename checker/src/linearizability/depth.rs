@@ -29,7 +29,7 @@ pub fn search<S: Slots>(
     held: usize,
 ) -> Found {
     let mut met_at = 0;
-    let mut memo: Memo<S> = Memo::new(moves.counts_optional());
+    let mut memo: Memo<S> = Memo::new(moves.counts_optional(), usize::MAX);
     let mut watch = Watch::new(limits, held);
     let mut path = vec![beginning(moves, &mut |_| {})];
     let mut optional: Vec<Step> = Vec::new();

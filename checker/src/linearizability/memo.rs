@@ -17,13 +17,20 @@ pub struct Memo<S> {
     sets: Vec<(S, u32)>,
     /// Whether optional entries are used at all.
     optional: bool,
+    /// The most sets of a list, and whether more were offered.
+    sets_max: usize,
+    thinned: bool,
     /// Bytes of sets outside their values.
     heap: usize,
 }
 
 impl<S: Slots> Memo<S> {
-    pub fn new(optional: bool) -> Self {
+    /// `sets_max`: of configurations that differ in the optional entries used only so many are
+    /// admitted; then that none is left says nothing, if it was [`thinned`](Self::thinned).
+    pub fn new(optional: bool, sets_max: usize) -> Self {
         Self {
+            sets_max,
+            thinned: false,
             first: HashMap::default(),
             sets: Vec::new(),
             optional,
@@ -51,13 +58,19 @@ impl<S: Slots> Memo<S> {
             Entry::Occupied(place) => place.into_mut(),
         };
         let first = *list;
-        let mut at = first;
+        let (mut at, mut length, mut contained) = (first, 0, false);
         while at != NONE {
             let (set, next) = &self.sets[at as usize];
             if set.is_subset(used) {
                 return false;
             }
+            contained |= used.is_subset(set);
+            length += 1;
             at = *next;
+        }
+        if length >= self.sets_max && !contained {
+            self.thinned = true;
+            return false;
         }
         // Sets that contain this one leave the list.
         let new = self.sets.len() as u32;
@@ -76,6 +89,11 @@ impl<S: Slots> Memo<S> {
             at = next;
         }
         true
+    }
+
+    /// Whether a configuration was turned away that no other contains.
+    pub fn thinned(&self) -> bool {
+        self.thinned
     }
 
     /// Whether a configuration that was admitted is still not contained in another.

@@ -127,5 +127,5 @@ pub fn possible<S: Slots>(
         used: S::empty(),
     });
     let mut moves = Moves::new(window, states, false);
-    Breadth::<S>::new(&mut moves, roots, false, watch).advance(window.len())
+    Breadth::<S>::new(&mut moves, roots, false, usize::MAX, watch).advance(window.len())
 }

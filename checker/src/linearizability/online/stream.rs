@@ -15,6 +15,11 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::mem::take;
 use std::time::Instant;
 
+/// Of stands that differ only in which operations of unknown outcome took effect, so many are followed:
+/// their number could double with each of these operations. As long as one leads on, all is well; if
+/// none of those followed does, it is unknown whether one of the others would have.
+const ALTERNATIVES_MAX: usize = 8;
+
 /// An operation that is not judged yet, or not for good. Times count the events of the judgement.
 #[derive(Clone, Debug)]
 pub struct Held {
@@ -46,6 +51,8 @@ pub struct Stream<M> {
     /// Operations invoked at `passed` or later.
     coming: VecDeque<Held>,
     completed: usize,
+    /// Whether some stands were let go: see [`ALTERNATIVES_MAX`].
+    thinned: bool,
     lost: Option<String>,
 }
 
@@ -126,6 +133,7 @@ impl<M: Model> Stream<M> {
             shelved: 0,
             coming: VecDeque::new(),
             completed: 0,
+            thinned: false,
             lost: None,
         }
     }
@@ -207,8 +215,13 @@ impl<M: Model> Stream<M> {
             Passed::Refuted(culprit) => {
                 Advance::Refuted(Culprit(Box::new(stretch.swap_remove(culprit))))
             }
-            Passed::To(stands) => {
+            Passed::Nowhere => self.lose(
+                "more ways in which operations of unknown outcome may have taken effect than could be followed",
+                &stretch,
+            ),
+            Passed::To(stands, thinned) => {
                 self.stands = stands;
+                self.thinned |= thinned;
                 self.passed = until;
                 self.keep(stretch);
                 Advance::Done
@@ -359,11 +372,15 @@ impl<M: Model> Stream<M> {
             .partition_point(|entry| u64::from(schedule.item(*entry).deadline) < until)
             as u32;
         let mut moves = Moves::new(schedule, &mut states, false);
-        let mut breadth = Breadth::new(&mut moves, roots, false, watch);
+        let mut breadth = Breadth::new(&mut moves, roots, false, ALTERNATIVES_MAX, watch);
         if !breadth.advance(end)? {
+            if self.thinned || breadth.thinned() {
+                return Ok(Passed::Nowhere);
+            }
             let culprit = schedule.order[breadth.reached() as usize];
             return Ok(Passed::Refuted(culprit as usize));
         }
+        let thinned = breadth.thinned();
         let configurations = breadth.into_configurations();
         let reached: Vec<M> = match &schedule.values {
             Some(values) => holding(
@@ -397,7 +414,7 @@ impl<M: Model> Stream<M> {
                 done.sort_unstable();
                 Stand { state, done }
             });
-        Ok(Passed::To(stands.collect()))
+        Ok(Passed::To(stands.collect(), thinned))
     }
 }
 
@@ -443,7 +460,10 @@ fn holding<'m, M: Model + 'm, S>(
 }
 
 enum Passed<M> {
-    To(Vec<Stand<M>>),
+    /// Whether some stands were let go.
+    To(Vec<Stand<M>>, bool),
+    /// Nowhere from the stands that were kept.
+    Nowhere,
     /// The place of an operation that can't take effect by its completion.
     Refuted(usize),
 }

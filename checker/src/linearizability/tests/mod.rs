@@ -1,5 +1,6 @@
 //! The search against the definition: every order of every choice of operations, for small histories.
 
+mod key_value;
 mod limits;
 mod random;
 
@@ -65,7 +66,6 @@ fn answers<M: Model>(initial: &M, history: &History, operations: &[Operation<'_>
             }
         }
     }
-    answers.extend(refuted_by_a_window(initial, operations).then_some(false));
     for stretch in [1, 3] {
         let checker = Linearizable::new(initial.clone(), |_| true);
         let mut online = checker.online(Budget::default()).with_stretch(stretch);
@@ -137,6 +137,10 @@ fn compare(cases: u64, shape: Shape) {
         } else {
             let register = Register::holding(shape.initial());
             let mut all = answers(&register, &history, &operations);
+            // All windows of a history are many.
+            if seed % 4 == 0 && refuted_by_a_window(&register, &operations) {
+                all.push(false);
+            }
             all.extend(answers(&Opaque(register.clone()), &history, &operations));
             (brute_force(&register, &operations), all)
         };
