@@ -1,7 +1,8 @@
 //! Measures the linearizability check: `cargo bench -p checker --bench linearizability [CASE]...`
 //!
 //! Each case is a history made in memory, checked several times; the least time counts. The peak of
-//! memory is that of the whole process so far, so for the memory of one case name it alone.
+//! memory is that of the whole process so far, so for the memory of one case name it alone. `growth`
+//! shows how time grows with the length of a history, and is measured only if named.
 
 mod histories;
 
@@ -40,6 +41,9 @@ fn main() {
         if is_wanted(name) {
             offline(name, shape, planted);
         }
+    }
+    if wanted.iter().any(|part| part == "growth") {
+        growth();
     }
     if is_wanted("online") {
         online(Shape {
@@ -127,7 +131,54 @@ fn cases() -> Vec<(&'static str, Shape, bool)> {
     ]
 }
 
+/// How time grows with the length of a history, for some families; the last column stays about level
+/// where it grows as n log n.
+fn growth() {
+    println!(
+        "{:<28} {:>10} {:>11} {:>12}",
+        "family", "operations", "mean CPU", "ns / n log2 n"
+    );
+    let families = cases();
+    for family in ["cas", "cas-stale-read", "unique-50", "store-1m"] {
+        let Some((name, shape, planted)) = families.iter().find(|(name, ..)| *name == family)
+        else {
+            continue;
+        };
+        for thousands in [10, 20, 40, 80, 160, 320] {
+            let operations = 1_000 * thousands;
+            let shape = Shape {
+                operations,
+                ..*shape
+            };
+            let (_, time) = measure(shape, *planted);
+            let n = operations as f64;
+            println!(
+                "{name:<28} {operations:>10} {:>8.2} ms {:>12.2}",
+                time.cpu.as_secs_f64() * 1e3,
+                time.cpu.as_secs_f64() * 1e9 / (n * n.log2()),
+            );
+        }
+    }
+}
+
+struct Time {
+    least: Duration,
+    cpu: Duration,
+}
+
 fn offline(name: &str, shape: Shape, planted: bool) {
+    let (validity, time) = measure(shape, planted);
+    println!(
+        "{name:<28} {:>10} {:>9} {:>8.2} ms {:>8.2} ms {:>5} MiB",
+        shape.operations,
+        validity.to_string(),
+        time.least.as_secs_f64() * 1e3,
+        time.cpu.as_secs_f64() * 1e3,
+        peak_mib(),
+    );
+}
+
+fn measure(shape: Shape, planted: bool) -> (Validity, Time) {
     let mut history = history(shape);
     let checker = Linearizable::cas_register();
     if planted {
@@ -160,14 +211,11 @@ fn offline(name: &str, shape: Shape, planted: bool) {
             break;
         }
     }
-    println!(
-        "{name:<28} {:>10} {:>9} {:>8.2} ms {:>8.2} ms {:>5} MiB",
-        shape.operations,
-        validity.to_string(),
-        least.as_secs_f64() * 1e3,
-        (cpu() - cpu_before).as_secs_f64() * 1e3 / f64::from(turns),
-        peak_mib(),
-    );
+    let time = Time {
+        least,
+        cpu: (cpu() - cpu_before) / turns,
+    };
+    (validity, time)
 }
 
 /// Feeds an online judgement as fast as it takes events in.

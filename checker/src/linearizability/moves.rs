@@ -19,7 +19,8 @@
 //! - *An optional entry waits for its observer*, where the state is a value. Take a linearization with
 //!   the fewest optional entries. What directly follows one of these observes its value: if not, it
 //!   would replace the value unseen, and the entry could be left out. So an optional entry is tried
-//!   only while an observer of its value is open: a read, or a cas, itself optional or not.
+//!   only while an observer of its value is open: an entry with a deadline, or an optional cas that
+//!   can be tried for the same reason.
 //! - *A unique value does not come back* (rule 4 of [`look_ahead`](super::look_ahead)).
 //! - *An unobserved write waits* (rule 5): it takes effect together with the next write, just before
 //!   it, or at its own deadline. Take a linearization that begins with an unobserved write x. Whatever
@@ -218,32 +219,38 @@ impl<'s> Moves<'s> {
         self.schedule.is_open(item, from.rank).then_some(entry)
     }
 
-    /// Marks the values that some open entry observes.
-    fn find_wanted<S: Slots>(&mut self, from: &Configuration<S>) {
+    /// Marks the values that some open entry with a deadline observes, or a usable cas that leads to one.
+    fn find_wanted<S: Slots>(&mut self, configuration: &Configuration<S>) {
         let schedule = self.schedule;
         let Some(values) = &schedule.values else {
             return;
         };
         self.now += 1;
         let open = [
-            schedule.reads_at(from.rank),
-            schedule.mutators_at(from.rank),
+            schedule.reads_at(configuration.rank),
+            schedule.mutators_at(configuration.rank),
         ];
         for entry in open.into_iter().flatten() {
             let item = schedule.item(*entry);
             if let Some(value) = values.effects[item.class as usize].observes
-                && schedule.is_open(item, from.rank)
-                && !from.done.contains(item.slot)
+                && schedule.is_open(item, configuration.rank)
+                && !configuration.done.contains(item.slot)
             {
                 self.wanted[value as usize] = self.now;
             }
         }
-        for class in &schedule.optional_classes {
-            if let Some(value) = values.effects[class.class as usize].observes
-                && self.wanted[value as usize] != self.now
-                && self.usable(from, class).is_some()
-            {
-                self.wanted[value as usize] = self.now;
+        let mut found = true;
+        while std::mem::take(&mut found) {
+            for class in &schedule.optional_classes {
+                let effect = values.effects[class.class as usize];
+                if let (Some(from), Some(to)) = (effect.observes, effect.installs)
+                    && self.wanted[to as usize] == self.now
+                    && self.wanted[from as usize] != self.now
+                    && self.usable(configuration, class).is_some()
+                {
+                    self.wanted[from as usize] = self.now;
+                    found = true;
+                }
             }
         }
     }
