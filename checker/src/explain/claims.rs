@@ -23,6 +23,68 @@ pub fn shown(checker: &str, core: &[Operation<'_>], all: &[Operation<'_>]) -> Op
     }
 }
 
+/// How a few operations contradict a list or a set that looks like one object, where all orders are too
+/// many to be tried. `None` also where there are other operations.
+pub fn of_lists(core: &[Operation<'_>], all: &[Operation<'_>]) -> Option<String> {
+    let is_known = |operation: &Operation<'_>| {
+        matches!(
+            operation.op(),
+            Op::Append { .. } | Op::Add { .. } | Op::Remove { .. } | Op::List { .. }
+        )
+    };
+    if !core.iter().all(is_known) {
+        return None;
+    }
+    lost(core, all)
+        .or_else(|| added_by_nobody(core, all))
+        .or_else(|| out_of_order(core, all))
+        .or_else(|| more_often_than_added(core, all))
+}
+
+/// How often an element was, or may have been, added.
+fn times_added(all: &[Operation<'_>], key: &Key, value: i64) -> usize {
+    all.iter()
+        .filter(|operation| operation.failure().is_none() && added(operation) == Some((key, value)))
+        .count()
+}
+
+/// A list shows an element before one whose append had ended when its own began; both were appended
+/// once.
+fn out_of_order(core: &[Operation<'_>], all: &[Operation<'_>]) -> Option<String> {
+    let appends: Vec<(&Operation<'_>, &Key, i64)> = core
+        .iter()
+        .filter(|operation| matches!(operation.op(), Op::Append { .. }))
+        .filter_map(|operation| added(operation).map(|(key, value)| (operation, key, value)))
+        .filter(|(_, key, value)| times_added(all, key, *value) == 1)
+        .collect();
+    core.iter().filter_map(listed).find_map(|(key, items)| {
+        let at = |value: i64| items.iter().position(|item| *item == value);
+        appends.iter().find_map(|(first, of, earlier)| {
+            appends.iter().find_map(|(second, other, later)| {
+                let turned = *of == key
+                    && *other == key
+                    && precedes(first, second)
+                    && matches!((at(*earlier), at(*later)), (Some(a), Some(b)) if b < a);
+                turned.then(|| {
+                    format!("the append of {earlier} had ended before that of {later} began, and a read shows {later} first")
+                })
+            })
+        })
+    })
+}
+
+fn more_often_than_added(core: &[Operation<'_>], all: &[Operation<'_>]) -> Option<String> {
+    core.iter().filter_map(listed).find_map(|(key, items)| {
+        items.iter().find_map(|item| {
+            let there = items.iter().filter(|other| *other == item).count();
+            let put = times_added(all, key, *item);
+            (there > put).then(|| {
+                format!("a read shows {item} {there} times, and it was put there {put} times")
+            })
+        })
+    })
+}
+
 /// Whether one had ended, known to its client, when the other began.
 fn precedes(first: &Operation<'_>, second: &Operation<'_>) -> bool {
     first.is_ok()

@@ -1,6 +1,6 @@
 //! Puts an explanation together from its parts.
 
-use super::drawing::{OPERATIONS_MAX, draw, place, window, without_premises};
+use super::drawing::{Located, OPERATIONS_MAX, choose, draw};
 use super::explanation::{Anomaly, Core, Explanation, Witness};
 use super::shrink::{Hints, shrink};
 use super::verify::{Limits, Refutation};
@@ -83,20 +83,23 @@ pub fn explain(
     );
     let drawn_operations = drawn_history.operations().ok()?;
     let stuck = stuck(&drawn_history, &drawn_operations, &decide);
-    let object = checker.object();
-    let window = match object {
-        Some(_) => window(&drawn_operations, stuck, &hints, &mut remarks),
-        None => without_premises(&drawn_operations, stuck, &hints, &mut remarks),
-    };
+    let located = stuck
+        .zip(checker.object())
+        .and_then(|(stuck, object)| Located::at(object, &drawn_operations, stuck));
+    let window = choose(
+        &drawn_operations,
+        located.as_ref(),
+        stuck,
+        &hints,
+        &mut remarks,
+    );
     let (mut drawn, moments) = draw(&drawn_operations, &window, stuck);
     for one in &mut drawn {
         one.beside = !core_operations
             .iter()
             .any(|core| core.invocation.index == one.index);
     }
-    let place = stuck
-        .zip(object)
-        .and_then(|(stuck, object)| place(object, &drawn_operations, stuck, &window));
+    let place = located.and_then(|located| located.place(&window));
     let (faults, more_faults) = faults::active(history, &moments);
     if more_faults > 0 {
         remarks.push(format!(
@@ -254,7 +257,16 @@ fn witness(
                         disagree, please report this"
                     .to_owned();
             }
-            Refutation::Open(text) => open = text,
+            Refutation::Open(text) => {
+                open = text;
+                if let Some(text) = claims::of_lists(operations, all) {
+                    return Witness {
+                        confirmed: true,
+                        independent: true,
+                        text,
+                    };
+                }
+            }
         }
     }
     Witness {

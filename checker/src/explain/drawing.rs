@@ -1,6 +1,7 @@
 //! Which operations are drawn, and what a picture needs to know of each.
 
 use super::explanation::{Fate, Place, Shown, Taken};
+use super::frontier::Frontier;
 use super::sequential::Sequential;
 use super::shrink::Hints;
 use super::words;
@@ -10,14 +11,41 @@ use std::collections::BTreeSet;
 
 /// More operations are not drawn.
 pub const OPERATIONS_MAX: usize = 40;
+/// Of an object with more operations than this, the beginning of the legal order is told by its state,
+/// except so many operations before the stuck one.
+const LONG: usize = 16;
+const LAST: usize = 8;
 /// With more operations than this, those that the sentence does not name are not drawn.
 const PREMISES_MAX: usize = 8;
 /// Elements that are told to be missing.
 const MISSED_MAX: usize = 3;
 
-/// The positions of the operations to draw, where no order of them is to be shown: of many, only those
-/// that the sentence names, if the rest is there just because these saw it.
-pub(super) fn without_premises(
+/// The positions of the operations to draw.
+pub(super) fn choose(
+    operations: &[Operation<'_>],
+    located: Option<&Located>,
+    stuck: Option<usize>,
+    hints: &Hints,
+    remarks: &mut Vec<String>,
+) -> Vec<usize> {
+    let Some(located) = located else {
+        return without_premises(operations, stuck, hints, remarks);
+    };
+    let hidden = located.hidden(operations, hints);
+    if hidden == 0 || operations.len() - hidden > OPERATIONS_MAX {
+        return window(operations, stuck, hints, remarks);
+    }
+    remarks.push(format!(
+        "{hidden} of these operations are not drawn: the picture begins with the state that they left"
+    ));
+    let gone = &located.frontier.order[..hidden];
+    let is_gone = |at: &usize| gone.iter().any(|own| located.positions[*own] == *at);
+    (0..operations.len()).filter(|at| !is_gone(at)).collect()
+}
+
+/// Where no order is to be shown: of many operations, only those that the sentence names, if the rest is
+/// there just because these saw it.
+fn without_premises(
     operations: &[Operation<'_>],
     stuck: Option<usize>,
     hints: &Hints,
@@ -38,8 +66,8 @@ pub(super) fn without_premises(
     named.into_iter().collect()
 }
 
-/// The positions of the operations to draw: all, or those that matter most.
-pub(super) fn window(
+/// All, or those that matter most.
+fn window(
     operations: &[Operation<'_>],
     stuck: Option<usize>,
     hints: &Hints,
@@ -157,40 +185,76 @@ fn known_end<'a>(operation: &Operation<'a>) -> Option<&'a Event> {
         .filter(|event| !matches!(event.phase, Phase::Info(_)))
 }
 
-/// Where the order of the stuck operation's object ends; positions are those in the window.
-pub(super) fn place(
-    object: &dyn Sequential,
-    operations: &[Operation<'_>],
-    stuck: usize,
-    window: &[usize],
-) -> Option<Place> {
-    let of = |op: &Op| object.owns(op).then(|| object.partition(op));
-    let wanted = of(operations[stuck].op())?;
-    let positions: Vec<usize> = (0..operations.len())
-        .filter(|at| of(operations[*at].op()).as_ref() == Some(&wanted))
-        .collect();
-    let own: Vec<Operation<'_>> = positions.iter().map(|at| operations[*at]).collect();
-    let culprit = positions.iter().position(|at| *at == stuck)?;
-    let frontier = object.frontier(&own, culprit)?;
-    let drawn = |own: usize| window.iter().position(|at| *at == positions[own]);
-    let mut states = frontier.after.into_iter();
-    let initial = states.next()?;
-    let order = frontier
-        .order
-        .iter()
-        .zip(states)
-        .map(|(own, after)| {
-            let operation = drawn(*own)?;
-            Some(Taken { operation, after })
+/// The place where the object of the stuck operation gets stuck.
+pub(super) struct Located {
+    /// The object's operations, as positions among all.
+    positions: Vec<usize>,
+    culprit: usize,
+    frontier: Frontier,
+}
+
+impl Located {
+    pub fn at(object: &dyn Sequential, operations: &[Operation<'_>], stuck: usize) -> Option<Self> {
+        let of = |op: &Op| object.owns(op).then(|| object.partition(op));
+        let wanted = of(operations[stuck].op())?;
+        let positions: Vec<usize> = (0..operations.len())
+            .filter(|at| of(operations[*at].op()).as_ref() == Some(&wanted))
+            .collect();
+        let own: Vec<Operation<'_>> = positions.iter().map(|at| operations[*at]).collect();
+        let culprit = positions.iter().position(|at| *at == stuck)?;
+        let frontier = object.frontier(&own, culprit)?;
+        Some(Self {
+            positions,
+            culprit,
+            frontier,
         })
-        .collect::<Option<Vec<Taken>>>()?;
-    Some(Place {
-        stuck: drawn(culprit)?,
-        initial,
-        order,
-        before: frontier.before,
-        states: frontier.states,
-        fitting: frontier.fitting,
-        complete: frontier.complete,
-    })
+    }
+
+    /// How many operations at the beginning of a long legal order can be told by the state that they
+    /// left: none that the verdict names.
+    fn hidden(&self, operations: &[Operation<'_>], hints: &Hints) -> usize {
+        if operations.len() <= LONG {
+            return 0;
+        }
+        let order = self.frontier.order.iter();
+        let unnamed = order.take_while(|own| {
+            let index = operations[self.positions[**own]].invocation.index;
+            !hints.operations.contains(&index)
+        });
+        unnamed
+            .count()
+            .min(self.frontier.before.saturating_sub(LAST))
+    }
+
+    /// For a picture of the operations in `window`; `None` if it lacks others than those at the
+    /// beginning of the order.
+    pub fn place(self, window: &[usize]) -> Option<Place> {
+        let drawn = |own: usize| window.iter().position(|at| *at == self.positions[own]);
+        let order = &self.frontier.order;
+        let hidden = order
+            .iter()
+            .take_while(|own| drawn(**own).is_none())
+            .count();
+        let initial = self.frontier.after.get(hidden)?.clone();
+        let shown = order.iter().zip(self.frontier.after.iter().skip(1));
+        let order = shown
+            .skip(hidden)
+            .map(|(own, after)| {
+                Some(Taken {
+                    operation: drawn(*own)?,
+                    after: after.clone(),
+                })
+            })
+            .collect::<Option<Vec<Taken>>>()?;
+        Some(Place {
+            stuck: drawn(self.culprit)?,
+            initial,
+            hidden,
+            order,
+            before: self.frontier.before.checked_sub(hidden)?,
+            states: self.frontier.states,
+            fitting: self.frontier.fitting,
+            complete: self.frontier.complete,
+        })
+    }
 }

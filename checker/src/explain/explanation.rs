@@ -85,8 +85,11 @@ pub enum Fate {
 pub struct Place {
     /// The operation that can't follow.
     pub stuck: usize,
-    /// The state at first.
+    /// The state at first, or after the operations that are not drawn.
     pub initial: String,
+    /// How many operations at the beginning of the order are not drawn.
+    #[serde(default)]
+    pub hidden: usize,
     pub order: Vec<Taken>,
     /// How many of `order` stand before the operation that can't follow, at the latest.
     pub before: usize,

@@ -1,7 +1,7 @@
 //! What checkers without a search claim is shown again by definition, and only where it is so.
 
 use crate::script::Script;
-use checker::explain::claims::shown;
+use checker::explain::claims::{of_lists, shown};
 use checker::{Key, Op, Phase, Reason, Ret, Value};
 
 fn key() -> Key {
@@ -132,4 +132,31 @@ fn a_counter_is_held_between_what_was_there_and_what_can_have_been() {
     assert_eq!(counter(&[(add(2), DONE), (read(), value(2))]), None);
     assert_eq!(counter(&[(read(), value(0)), (add(2), unknown)]), None);
     assert_eq!(claim("no-such-checker", &[]), None);
+}
+
+#[test]
+fn lists_that_are_too_long_for_all_orders_are_judged_by_what_they_show() {
+    let append = |value: i64| (Op::Append { key: key(), value }, DONE);
+    let of = |operations: &[(Op, Phase)]| {
+        let mut script = Script::default();
+        for (op, phase) in operations {
+            script.whole(0, op.clone(), phase.clone());
+        }
+        let operations = script.history.operations().unwrap();
+        of_lists(&operations, &operations)
+    };
+    let shows = |list_items: &[i64]| (list(), items(list_items));
+    assert_eq!(of(&[append(1), append(2), shows(&[1, 2])]), None);
+    for wrong in [vec![2, 1], vec![2], vec![1, 2, 2], vec![1, 2, 3]] {
+        assert!(
+            of(&[append(1), append(2), shows(&wrong)]).is_some(),
+            "{wrong:?}"
+        );
+    }
+    // Appended twice, so the order tells nothing.
+    assert_eq!(
+        of(&[append(1), append(2), append(1), shows(&[1, 2, 1])]),
+        None
+    );
+    assert_eq!(of(&[append(1), (read(), value(5))]), None);
 }

@@ -488,3 +488,35 @@ fn an_explanation_ends_in_time_however_slow_the_checker_is() {
     assert!(!explanation.core.minimal);
     assert!(!explanation.core.remarks.is_empty());
 }
+
+#[test]
+fn of_a_long_order_the_beginning_is_told_by_the_state_that_it_left() {
+    let cas = |from: i64| Op::Cas {
+        key: key(1),
+        from: from.into(),
+        to: (from + 1).into(),
+    };
+    let mut script = Script::default();
+    script.whole(0, write(1, 0), Phase::Ok(Ret::Done));
+    for from in 0..30 {
+        script.whole(from as u64, cas(from), Phase::Ok(Ret::Done));
+    }
+    // Two succeed from one value; each needs all before it.
+    script.whole(90, cas(29), Phase::Ok(Ret::Done));
+    let checker = checker();
+    let verdict = checker.check(&script.history, Budget::default());
+    let explanation = explain(&script.history, &checker, &verdict, TIME).unwrap();
+    assert_eq!((explanation.core.operations, explanation.core.of), (32, 32));
+    assert!(explanation.witness.confirmed);
+    let place = explanation.place.unwrap();
+    assert_eq!(place.hidden + place.order.len(), 31);
+    assert!(
+        (1..10).contains(&place.order.len()),
+        "{}",
+        place.order.len()
+    );
+    assert_eq!(place.initial, (place.hidden - 1).to_string());
+    assert_eq!(place.states, ["30"]);
+    assert_eq!(explanation.operations.len(), place.order.len() + 1);
+    assert!(explanation.core.remarks[0].contains("the picture begins with the state"));
+}

@@ -5,6 +5,8 @@ use checker::explain::{Anomaly, Explanation, Place, Witness};
 use maud::{Markup, html};
 
 const STATES_MAX: usize = 6;
+/// Characters of a state that are told.
+const STATE_MAX: usize = 60;
 /// Of a long order only the last steps are told.
 const STEPS_MAX: usize = 14;
 
@@ -78,14 +80,16 @@ pub(super) fn order(explanation: &Explanation, place: &Place) -> Markup {
         div.scroll { table.order {
             thead { tr { th.n { "#" } th { "the longest legal order of these operations" } th { "state after it" } } }
             tbody {
-                @if first > 0 { tr.faint { td {} td { (first) " operations before" } td {} } }
-                @else { tr.faint { td {} td { "at first" } td { (place.initial) } } }
+                @if first > 0 { tr.faint { td {} td { (first + place.hidden) " operations before" } td {} } }
+                @else if place.hidden > 0 {
+                    tr.faint { td {} td { (place.hidden) " operations before" } td { (shortened(&place.initial)) } }
+                } @else { tr.faint { td {} td { "at first" } td { (shortened(&place.initial)) } } }
                 @for (at, taken) in place.order.iter().enumerate().take(place.before).skip(first) {
-                    tr { td.n { (at + 1) } td { (label(taken.operation)) } td { (taken.after) } }
+                    tr { td.n { (at + 1) } td { (label(taken.operation)) } td { (shortened(&taken.after)) } }
                 }
                 tr.wrong { td.n { "✗" } td { (label(place.stuck)) } td { "impossible: " (found(place)) } }
                 @for (at, taken) in after.take(STEPS_MAX) {
-                    tr { td.n { (at + 1) } td { (label(taken.operation)) } td { (taken.after) } }
+                    tr { td.n { (at + 1) } td { (label(taken.operation)) } td { (shortened(&taken.after)) } }
                 }
             }
         } }
@@ -115,11 +119,26 @@ pub(super) fn found(place: &Place) -> String {
 }
 
 fn either(states: &[String]) -> String {
-    let shown: Vec<&str> = states.iter().map(String::as_str).take(STATES_MAX).collect();
+    let shown: Vec<String> = states
+        .iter()
+        .take(STATES_MAX)
+        .map(|state| shortened(state))
+        .collect();
     match states.len() - shown.len() {
         0 => shown.join(" or "),
         more => format!("{} or one of {more} more", shown.join(" or ")),
     }
+}
+
+/// A long state by its beginning and its end.
+fn shortened(state: &str) -> String {
+    let chars: Vec<char> = state.chars().collect();
+    if chars.len() <= STATE_MAX {
+        return state.to_owned();
+    }
+    let begin: String = chars[..STATE_MAX / 2].iter().collect();
+    let end: String = chars[chars.len() - STATE_MAX / 2..].iter().collect();
+    format!("{begin} … {end}")
 }
 
 /// How small, how certain, and under which faults.
