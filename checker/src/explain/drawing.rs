@@ -14,7 +14,7 @@ pub const OPERATIONS_MAX: usize = 40;
 /// Of an object with more operations than this, the beginning of the legal order is told by its state,
 /// except so many operations before the stuck one.
 const LONG: usize = 16;
-const LAST: usize = 8;
+const LAST: usize = 6;
 /// With more operations than this, those that the sentence does not name are not drawn.
 const PREMISES_MAX: usize = 8;
 /// Elements that are told to be missing.

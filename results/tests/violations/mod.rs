@@ -32,6 +32,7 @@ pub fn all() -> Vec<Case> {
         lost_element(),
         unbalanced_bank(),
         unknown_outcomes(),
+        long_order(),
     ]
 }
 
@@ -103,6 +104,23 @@ pub fn unknown_outcomes() -> Case {
     script.at(60, 5, Phase::Invoke, read(4));
     script.at(61, 5, value(1), read(4));
     script.judged("unknown-outcomes", "register")
+}
+
+/// Two cas succeed from one value; each needs all that came before.
+pub fn long_order() -> Case {
+    let mut script = Script::default();
+    let mut ms = 10;
+    let mut step = |script: &mut Script, process: u64, op: Op| {
+        script.at(ms, process, Phase::Invoke, op.clone());
+        script.at(ms + 3, process, done(), op);
+        ms += 5;
+    };
+    step(&mut script, 1, write(6, 0));
+    for from in 0..30 {
+        step(&mut script, 1 + from as u64 % 4, cas(6, from, from + 1));
+    }
+    step(&mut script, 7, cas(6, 29, 30));
+    script.judged("long-order", "cas-register")
 }
 
 pub fn g_single() -> Case {
