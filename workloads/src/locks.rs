@@ -18,6 +18,7 @@ pub(crate) const MUTEX: Kind = Kind {
         })
     },
     finale: Finale::None,
+    one_by_one: false,
 };
 
 pub(crate) const FENCED_LOCK: Kind = Kind {

@@ -54,6 +54,8 @@ pub struct Kind {
     pub width: i64,
     pub make: fn(Place) -> Box<dyn Object>,
     pub finale: Finale,
+    /// Whether the model takes all keys for one object, so that the objects must be shown to it one by one.
+    pub one_by_one: bool,
 }
 
 /// One value belongs to one run: the finale reads the objects that the generator has used.
@@ -87,6 +89,14 @@ impl Objects {
 }
 
 impl Kind {
+    /// The number of the object that a key belongs to.
+    pub fn number(&self, key: &Key) -> Option<i64> {
+        match key {
+            Key::Int(key) => Some((key - self.first_key).div_euclid(self.width)),
+            Key::Text(_) => None,
+        }
+    }
+
     /// The keys of an object, by its number.
     fn keys(&self, number: i64) -> Vec<Key> {
         let first = self.first_key + number * self.width;
@@ -149,7 +159,11 @@ impl Workload for Objects {
     }
 
     fn checkers(&self) -> Vec<Box<dyn Checker>> {
-        judges::of(&self.model)
+        let checkers = judges::of(&self.model);
+        match self.kind.one_by_one {
+            false => checkers,
+            true => judges::one_by_one(checkers, self.kind),
+        }
     }
 
     fn keys(&self) -> Vec<Range<i64>> {

@@ -16,6 +16,7 @@ pub(crate) const FIFO_QUEUE: Kind = Kind {
         })
     },
     finale: Finale::Drain(|key| dequeue(key.clone())),
+    one_by_one: false,
 };
 
 pub(crate) const TOTAL_QUEUE: Kind = Kind {
@@ -34,6 +35,7 @@ pub(crate) const STACK: Kind = Kind {
         })
     },
     finale: Finale::Drain(|key| pop(key.clone())),
+    one_by_one: false,
 };
 
 fn dequeue(key: Key) -> Op {

@@ -11,6 +11,7 @@ pub(crate) const MULTI_REGISTER: Kind = Kind {
     width: 3,
     make: |place| Box::new(MultiRegister(place)),
     finale: Finale::Read(|keys| vec![transaction(keys)]),
+    one_by_one: true,
 };
 
 pub(crate) const LONG_FORK: Kind = Kind {
@@ -27,6 +28,7 @@ pub(crate) const LONG_FORK: Kind = Kind {
         })
     },
     finale: Finale::Read(|keys| vec![transaction(keys)]),
+    one_by_one: false,
 };
 
 pub(crate) const CAUSAL: Kind = Kind {
@@ -34,6 +36,7 @@ pub(crate) const CAUSAL: Kind = Kind {
     width: 3,
     make: |place| Box::new(Several(place)),
     finale: Finale::Read(|keys| keys.iter().map(read).collect()),
+    one_by_one: false,
 };
 
 pub(crate) const CAUSAL_REVERSE: Kind = Kind {
@@ -48,6 +51,7 @@ pub(crate) const CAUSAL_REVERSE: Kind = Kind {
         })
     },
     finale: Finale::Read(|keys| vec![read_all(keys)]),
+    one_by_one: false,
 };
 
 fn read(key: &Key) -> Op {

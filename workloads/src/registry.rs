@@ -83,6 +83,8 @@ const fn shared(ops: u64, most: u64, threads: u64) -> [Choice; 2] {
 }
 
 const SHORT: &[Choice] = &shared(200, 1_000_000, 5);
+/// Of objects that are judged by trying many orders.
+const SHORTEST: &[Choice] = &shared(60, 1_000_000, 3);
 const LONG: &[Choice] = &shared(1_000, 1_000_000, 5);
 /// A read of a set shows at most 1,000 elements.
 const SETS: &[Choice] = &shared(400, 1_000, 5);
@@ -139,7 +141,7 @@ pub const ALL: &[Description] = &[
         "as register, and most operations are cas"),
     entry("key-value", "key-value", SHORT,
         "get, put, delete, cas and append of texts; must be linearizable"),
-    entry("multi-register", "multi-register", SHORT,
+    entry("multi-register", "multi-register", SHORTEST,
         "transactions of reads and writes over three registers; must be linearizable together"),
     entry("mutex", "mutex", SHORT,
         "acquire and release; one owner at a time"),
@@ -161,7 +163,7 @@ pub const ALL: &[Description] = &[
         "enqueue and dequeue; must be linearizable"),
     entry("total-queue", "total-queue", LONG,
         "enqueue and dequeue, in the end all; what went in must come out, once"),
-    entry("stack", "stack", SHORT,
+    entry("stack", "stack", SHORTEST,
         "push and pop; must be linearizable"),
     entry("log", "log", SHORT,
         "append and read all; must be linearizable"),

@@ -15,6 +15,7 @@ pub(crate) const KEY_VALUE: Kind = Kind {
         })
     },
     finale: Finale::Read(read_each),
+    one_by_one: false,
 };
 
 pub(crate) const COUNTER: Kind = Kind {
@@ -27,6 +28,7 @@ pub(crate) const COUNTER: Kind = Kind {
         })
     },
     finale: Finale::Read(read_each),
+    one_by_one: false,
 };
 
 pub(crate) const COUNTER_BOUNDS: Kind = Kind {
@@ -62,6 +64,7 @@ pub(crate) const SET: Kind = Kind {
         })
     },
     finale: Finale::Read(list_each),
+    one_by_one: false,
 };
 
 pub(crate) const SET_FULL: Kind = Kind {
@@ -81,6 +84,7 @@ pub(crate) const LOG: Kind = Kind {
     width: 1,
     make: |place| Box::new(Log(place)),
     finale: Finale::Read(list_each),
+    one_by_one: false,
 };
 
 pub(crate) const UNIQUE_IDS: Kind = Kind {
@@ -88,6 +92,7 @@ pub(crate) const UNIQUE_IDS: Kind = Kind {
     width: 1,
     make: |place| Box::new(Ids(place)),
     finale: Finale::None,
+    one_by_one: false,
 };
 
 fn read_each(keys: &[Key]) -> Vec<Op> {

@@ -159,7 +159,7 @@ impl Load for Clients {
                 (op, None, Some(value))
             }
             7..9 => {
-                let (op, request) = Accounts::ask(draw);
+                let (op, request) = self.accounts.ask(draw);
                 accounts = Some(request);
                 (op, None, None)
             }
