@@ -65,7 +65,7 @@ fn serial(count: usize, overlap: usize) -> Recorder {
                 .map(|step| {
                     let key = at / 256 * 8 + (at * 7 + step * 3) % 8;
                     let list = lists.entry(key).or_default();
-                    if (at + step) % 2 == 0 || list.len() >= 32 {
+                    if (at + step).is_multiple_of(2) || list.len() >= 32 {
                         return read(key, list);
                     }
                     list.push((at * 4 + step) as i64);

@@ -6,6 +6,7 @@ mod execution;
 mod great;
 mod notation;
 mod random;
+mod refuted;
 mod scripts;
 
 use checker::transactions::{Anomaly, Isolation, Kind, Name, Transactional, verify};

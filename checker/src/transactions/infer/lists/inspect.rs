@@ -3,6 +3,7 @@
 use super::super::super::anomalies::Name;
 use super::super::super::intern::{Action, Fate, KeyId, TxnId};
 use super::super::super::meter::{Exhausted, Meter};
+use super::super::super::witness::Shortened;
 use super::super::Sightings;
 use super::{Append, List, Lists, NOWHERE, reads};
 
@@ -296,10 +297,11 @@ impl<'a> Lists<'_, 'a> {
             let second = rivals[1].2;
             sightings.add(Name::LostUpdate, || {
                 let why = format!(
-                    "{} and {} both read {} with {length} elements and appended to it",
+                    "{} and {} both read {} as {} and appended to it",
                     transactions.name(first),
                     transactions.name(second),
-                    transactions.keys[key.at()]
+                    transactions.keys[key.at()],
+                    Shortened(&self.list(key).longest[..length as usize])
                 );
                 transactions.anomaly(Name::LostUpdate, &[first, second], why)
             });
