@@ -49,9 +49,9 @@ pub fn judge(exits: &[Exit], faults: &[FaultWindow], servers: usize) -> Verdict 
 
 fn sentence(first: &Exit, faults: &[FaultWindow], count: usize) -> String {
     let mut text = format!(
-        "the server of {} ended at {:.1} ms though nobody had killed it: {}",
+        "the server of {} had ended by {:.1} s though nobody had killed it: {}",
         first.node,
-        ms(first.time),
+        ms(first.time) / 1e3,
         first.cause
     );
     let meanwhile = faults.iter().find(|fault| fault.covers(first.time));
@@ -101,7 +101,7 @@ mod tests {
         let verdict = judge(&[exit("n1", 15), exit("n2", 12)], &pause, 3);
         assert_eq!(
             verdict.reason,
-            "the server of n2 ended at 0.0 ms though nobody had killed it: signal 6 (during pause of n1) (2 servers \
+            "the server of n2 had ended by 0.0 s though nobody had killed it: signal 6 (during pause of n1) (2 servers \
              ended so)"
         );
         assert_eq!(verdict.details["unexpected_exits"], json!(2));

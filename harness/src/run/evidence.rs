@@ -264,7 +264,7 @@ mod tests {
         assert_eq!(verdicts.len(), 1);
         assert_eq!(
             verdicts[CRASHES].reason,
-            "the server of n2 ended at 5.0 ms though nobody had killed it: n2: process 9 ended with signal 6"
+            "the server of n2 had ended by 0.0 s though nobody had killed it: n2: process 9 ended with signal 6"
         );
         let verdicts = judge(&folder, &run(&[]), &History::default(), &[], &[]);
         assert!(verdicts.is_empty());

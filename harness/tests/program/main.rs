@@ -1,5 +1,6 @@
 //! The `shakedown` program from outside, as its users meet it.
 
+mod evidence;
 mod runs;
 mod usage;
 mod workplace;
