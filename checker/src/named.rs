@@ -12,7 +12,7 @@ use crate::{
 pub const MODELS: &[(&str, &str)] = &[
     (
         "bank",
-        "transfer and read-all: every read of all accounts shows the same total; `bank=TOTAL` says which",
+        "transfer and read-all: every read of all accounts shows the same total; `bank=TOTAL` says which, `bank=overdrafts` allows debts",
     ),
     (
         "bounded-staleness",
@@ -128,7 +128,7 @@ pub fn checkers_for(model: &str) -> Result<Vec<Box<dyn Checker>>, UnknownModel> 
             None => (name, None),
         };
         let found = model::with(base, argument, Linearizable)
-            .or_else(|| judge(base, argument))
+            .or_else(|| without_search(base, argument))
             .or_else(|| weak::by_name(name))
             .or_else(|| Some(Box::new(Transactional::by_name(name)?)));
         checkers.push(found.ok_or_else(|| {
@@ -143,9 +143,10 @@ pub fn checkers_for(model: &str) -> Result<Vec<Box<dyn Checker>>, UnknownModel> 
 }
 
 /// A checker that is no search for an order.
-fn judge(name: &str, argument: Option<&str>) -> Option<Box<dyn Checker>> {
+fn without_search(name: &str, argument: Option<&str>) -> Option<Box<dyn Checker>> {
     Some(match (name, argument) {
         ("bank", None) => Box::new(bank::Bank::new()),
+        ("bank", Some("overdrafts")) => Box::new(bank::Bank::new().with_overdrafts()),
         ("bank", Some(total)) => Box::new(bank::Bank::new().with_total(total.parse().ok()?)),
         ("causal", None) => Box::new(causal::Causal),
         ("causal-reverse", None) => Box::new(causal_reverse::CausalReverse),
@@ -193,7 +194,8 @@ mod tests {
         );
         for right in [
             "semaphore=3",
-            "bank=100",
+            "bank=-7",
+            "bank=overdrafts",
             "set-full=linearizable",
             "sequential:register",
         ] {
@@ -204,7 +206,11 @@ mod tests {
             "semaphore=x",
             "mutex=2",
             "ledger=1",
-            "bank=x",
+            "bank=much",
+            "monotonic=client",
+            "causal=",
+            "=",
+            "",
         ] {
             assert!(checkers_for(wrong).is_err(), "{wrong}");
         }
