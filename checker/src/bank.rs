@@ -38,6 +38,8 @@ struct Snapshot<'a> {
 struct Total<'a> {
     amount: i128,
     by: Option<&'a Operation<'a>>,
+    /// The last read that showed it.
+    shown: Option<&'a Operation<'a>>,
 }
 
 /// What the reads showed.
@@ -98,6 +100,7 @@ impl Bank {
         let mut total = self.total.map(|amount| Total {
             amount: i128::from(amount),
             by: None,
+            shown: None,
         });
         let mut open = false;
         for snapshot in &snapshots {
@@ -147,14 +150,17 @@ impl Bank {
                 continue;
             }
             let sum: i128 = numbers.iter().map(|n| i128::from(*n)).sum();
-            let total = *total.get_or_insert(Total {
+            let total = total.get_or_insert(Total {
                 amount: sum,
                 by: Some(operation),
+                shown: None,
             });
-            figures.saw(sum, operation, total);
-            if sum != total.amount {
+            figures.saw(sum, operation, *total);
+            if sum == total.amount {
+                total.shown = Some(operation);
+            } else {
                 findings.add_weighed("wrong_total", sum.abs_diff(total.amount), || {
-                    wrong_total(operation, sum, total)
+                    wrong_total(operation, sum, *total)
                 });
             }
         }
@@ -221,15 +227,17 @@ fn wrong_total<'a>(operation: &'a Operation<'a>, sum: i128, total: Total<'a>) ->
         true => ("more", sum - amount),
         false => ("less", amount - sum),
     };
-    let whose = match total.by {
-        Some(first) => format!("the {amount} that {} read", who(first)),
-        None => format!("the {amount} there is"),
+    let witness = total.by.or(total.shown);
+    let whose = match (total.by, witness) {
+        (Some(first), _) => format!("the {amount} that {} read", who(first)),
+        (None, Some(shown)) => format!("the {amount} there is, which {} had read", who(shown)),
+        (None, None) => format!("the {amount} there is"),
     };
     let text = format!(
         "{} read a total of {sum}, {by} {more} than {whose}",
         who(operation)
     );
-    Case::new(text, total.by.into_iter().chain([operation]))
+    Case::new(text, witness.into_iter().chain([operation]))
 }
 
 /// The successful reads in the order in which they ended.

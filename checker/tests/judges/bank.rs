@@ -122,6 +122,12 @@ fn a_read_of_half_a_transfer_is_told_with_the_difference() {
         "process 1 at 4.0 ms (index 4) read a total of 26, 4 less than the 30 that process 0 at 0.0 ms \
          (index 0) read"
     );
+    let verdict = check(&Bank::new().with_total(30), &scene.history());
+    assert_eq!(
+        verdict.reason,
+        "process 1 at 4.0 ms (index 4) read a total of 26, 4 less than the 30 there is, which process 0 at \
+         0.0 ms (index 0) had read"
+    );
     let verdict = check(&Bank::new().with_total(26), &scene.history());
     assert!(
         verdict
