@@ -4,6 +4,7 @@
 //! `scene` writes histories, `agreement` compares verdicts; then one file for each checker.
 
 mod agreement;
+mod availability;
 mod bank;
 mod causal;
 mod causal_reverse;
