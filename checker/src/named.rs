@@ -16,7 +16,7 @@ pub const MODELS: &[(&str, &str)] = &[
     ),
     (
         "bounded-staleness",
-        "as bounded-staleness=5s:cas-register: reads show what was current at most so long ago; else 1 s of a cas-register",
+        "linearizable, but reads may be old: bounded-staleness=DURATION (else 1s), with :MODEL if it is not cas-register",
     ),
     (
         "cas-register",
@@ -89,11 +89,11 @@ pub const MODELS: &[(&str, &str)] = &[
     ),
     (
         "sequential",
-        "as sequential:cas-register: one order that agrees with every process, whatever the clock says; else of a cas-register",
+        "each object sequentially consistent, with :MODEL if it is not cas-register",
     ),
     (
         "session",
-        "reads and writes of unique values: read-your-writes, monotonic-reads, monotonic-writes, writes-follow-reads; `session=A,B`: only these",
+        "read your writes, monotonic reads, monotonic writes, writes follow reads, of registers with unique values; or session=SOME,MORE",
     ),
     (
         "set",
