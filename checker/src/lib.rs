@@ -7,7 +7,8 @@
 //!
 //! | where | what |
 //! |---|---|
-//! | [`history`] | events, operations, the file formats |
+//! | [`history`] | events, operations, our own file format |
+//! | [`formats`] | histories of other tools |
 //! | [`model`] | objects as one client sees them |
 //! | [`special`] | answers for some objects that need no search |
 //! | [`linearizability`] | [`Linearizable`](linearizability::Linearizable): did it look like one object? |
@@ -40,6 +41,7 @@ pub mod crashes;
 pub mod explain;
 pub mod fault_windows;
 mod findings;
+pub mod formats;
 pub mod generate;
 pub mod history;
 pub mod ledger;

@@ -20,7 +20,7 @@ pub const MODELS: &[(&str, &str)] = &[
     ),
     (
         "cas-register",
-        "read, write and cas of single values; linearizable, at first nil",
+        "read, write and cas of single values; linearizable, at first nil, or 0 in cas-register=0",
     ),
     (
         "causal",
@@ -77,7 +77,7 @@ pub const MODELS: &[(&str, &str)] = &[
     ),
     (
         "register",
-        "read and write of single values; linearizable, at first nil",
+        "read and write of single values; linearizable, at first nil, or 0 in register=0",
     ),
     (
         "rw-register",

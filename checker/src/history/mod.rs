@@ -3,6 +3,7 @@
 //! The vocabulary is closed on purpose: every workload, client and model speaks [`Op`], so N systems
 //! and M workloads meet without generics or stringly-typed operations.
 
+pub mod compressed;
 pub mod faults;
 pub mod jsonl;
 mod structure;
@@ -186,7 +187,7 @@ pub struct History {
     pub header: Option<Header>,
     pub events: Vec<Event>,
     pub nemesis: Vec<NemesisEvent>,
-    /// Set when the file ended in the middle of a line: everything before it was read.
+    /// Set when the file ended in the middle of an event: everything before it was read.
     pub truncated: bool,
 }
 

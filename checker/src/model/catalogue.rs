@@ -4,7 +4,7 @@ use super::{
     Counter, FencedLock, FifoQueue, KeyValue, Log, Model, MultiRegister, Mutex, Register,
     Semaphore, Set, Stack,
 };
-use crate::Op;
+use crate::{Op, Value};
 
 /// Does something with a model of whatever type.
 pub trait Visitor {
@@ -14,19 +14,27 @@ pub trait Visitor {
     fn visit<M: Model + 'static>(self, initial: M, owns: fn(&Op) -> bool) -> Self::Output;
 }
 
-/// Hands the model of this name to the visitor. `argument` is what follows `=` in `semaphore=3`. `None`:
-/// there is no such model, or not with this argument.
+/// Hands the model of this name to the visitor. `argument` is what follows `=` in `semaphore=3` or
+/// `cas-register=0`. `None`: there is no such model, or not with this argument.
 pub fn with<V: Visitor>(name: &str, argument: Option<&str>, visitor: V) -> Option<V::Output> {
     if name == "semaphore" {
         let permits = argument.unwrap_or("1").parse().ok();
         let permits = permits.filter(|permits| *permits > 0)?;
         return Some(visitor.visit(Semaphore::with_permits(permits), of_locks));
     }
+    // What the objects hold at first; a plain register is one on which nobody uses cas.
+    if let ("register" | "cas-register", Some(held)) = (name, argument) {
+        let held = match held.parse() {
+            Ok(number) => Value::Int(number),
+            Err(_) if held == "nil" => Value::Nil,
+            Err(_) => Value::from(held),
+        };
+        return Some(visitor.visit(Register::holding(held), of_registers));
+    }
     if argument.is_some() {
         return None;
     }
     Some(match name {
-        // A plain register is one on which nobody uses cas.
         "register" | "cas-register" => visitor.visit(Register::default(), of_registers),
         "key-value" => visitor.visit(KeyValue::default(), of_key_value),
         "multi-register" => visitor.visit(MultiRegister::default(), of_multi_registers),

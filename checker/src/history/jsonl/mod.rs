@@ -36,10 +36,11 @@
 //! is one object, [`SINGLE_KEY`]), a completion's `value` where the invocation has told it, and fields
 //! it does not know. It does not forgive a line it cannot understand: only the last line may be cut.
 
+mod quick;
 mod read;
 mod write;
 
-pub use read::{ReadError, Reader, Record};
+pub use read::{LINE_BYTES_MAX, ReadError, Reader, Record};
 pub use write::Writer;
 
 use super::Key;

@@ -4,14 +4,19 @@ use super::super::structure::{Structure, on_key};
 use super::super::{
     Event, Header, History, Key, Mop, NemesisEvent, Op, Phase, ProcessId, Reason, Ret, Seen, Value,
 };
+use super::quick::Line;
 use super::{SINGLE_KEY, VERSION};
+use crate::history::compressed::Text;
 use serde::Deserialize;
 use serde_json::Value as Json;
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::Path;
 use std::sync::Arc;
+
+/// A longer line is an error: no event needs it, and a file without line ends would fill the memory.
+pub const LINE_BYTES_MAX: usize = 64 << 20;
 
 /// Why a history could not be read, and where.
 #[derive(Debug, thiserror::Error)]
@@ -90,8 +95,13 @@ impl History {
         Self::from_reader(BufReader::with_capacity(1 << 16, input), file)
     }
 
-    /// Reads a history from anywhere; `file` names it in errors.
+    /// Reads a history from anywhere, compressed by zstd or not; `file` names it in errors.
     pub fn from_reader(input: impl BufRead, file: impl Into<String>) -> Result<Self, ReadError> {
+        let file = file.into();
+        let input = Text::new(input).map_err(|source| ReadError::Io {
+            file: file.clone(),
+            source,
+        })?;
         let mut reader = Reader::new(input, file);
         let mut history = History::default();
         while let Some(record) = reader.read()? {
@@ -132,7 +142,9 @@ impl<R: BufRead> Reader<R> {
         while !self.ended {
             let mut line = std::mem::take(&mut self.buffer);
             line.clear();
-            let read = self.input.read_until(b'\n', &mut line);
+            let read = (&mut self.input)
+                .take(LINE_BYTES_MAX as u64 + 1)
+                .read_until(b'\n', &mut line);
             let record = match read {
                 Ok(0) => {
                     self.ended = true;
@@ -140,7 +152,16 @@ impl<R: BufRead> Reader<R> {
                 }
                 Ok(_) => {
                     self.line += 1;
-                    self.understand(&line)
+                    match line.len() > LINE_BYTES_MAX {
+                        true => Err(self.error(1, too_long())),
+                        false => self.understand(&line),
+                    }
+                }
+                // A compressed file that was cut ends in the middle of a frame.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    self.truncated = true;
+                    self.ended = true;
+                    Ok(None)
                 }
                 Err(source) => Err(ReadError::Io {
                     file: self.file.clone(),
@@ -165,6 +186,9 @@ impl<R: BufRead> Reader<R> {
         if line.iter().all(u8::is_ascii_whitespace) {
             return Ok(None);
         }
+        if let Some(record) = self.quickly(line) {
+            return Ok(Some(record));
+        }
         let raw: Raw<'_> = match serde_json::from_slice(line) {
             Ok(raw) => raw,
             Err(error) if !complete && error.is_eof() => {
@@ -184,6 +208,30 @@ impl<R: BufRead> Reader<R> {
             let column = column_of(line, problem.field);
             self.error(column, problem.text)
         })
+    }
+
+    /// The record of a line of the usual shape; `None`, with nothing changed, leaves it to the full reader.
+    fn quickly(&mut self, line: &[u8]) -> Option<Record> {
+        let line = Line::of(line)?;
+        let index = line.index.unwrap_or(self.next_index);
+        if index < self.next_index {
+            return None;
+        }
+        let time = line.time.unwrap_or(self.time);
+        let process = line.process;
+        let (op, phase) = line.understand(|| self.structure.open(process))?;
+        let event = Event {
+            index,
+            time,
+            process,
+            phase,
+            op,
+        };
+        self.structure.accept(self.events, &event).ok()?;
+        self.events += 1;
+        self.next_index = index + 1;
+        self.time = time;
+        Some(Record::Event(event))
     }
 
     fn error(&self, column: usize, problem: String) -> ReadError {
@@ -211,6 +259,9 @@ impl<R: BufRead> Reader<R> {
                 ),
             ));
         }
+        let next_index = index
+            .checked_add(1)
+            .ok_or_else(|| Problem::new("index", "there is no room for a next index"))?;
         let time = raw.time.unwrap_or(self.time);
         let record = match &raw.process {
             Some(Json::String(name)) if name == "nemesis" => Record::Nemesis(NemesisEvent {
@@ -228,7 +279,7 @@ impl<R: BufRead> Reader<R> {
                 Record::Event(event)
             }
         };
-        self.next_index = index + 1;
+        self.next_index = next_index;
         self.time = time;
         Ok(record)
     }
@@ -343,6 +394,13 @@ impl<R: BufRead> Reader<R> {
         }
         Ok(open.clone())
     }
+}
+
+fn too_long() -> String {
+    format!(
+        "a line of more than {} MiB is no event",
+        LINE_BYTES_MAX >> 20
+    )
 }
 
 fn key(json: &Json) -> Result<Key, Problem> {

@@ -409,3 +409,70 @@ fn every_operation_comes_back_as_it_was_written() {
         assert_eq!(read.operations().unwrap()[0].ret(), Some(&ret));
     }
 }
+
+fn compressed(text: &str) -> Vec<u8> {
+    use std::io::Write;
+    let mut frames = compressed::Frames::new(Vec::new());
+    for line in text.split_inclusive('\n') {
+        frames.write_all(line.as_bytes()).unwrap();
+    }
+    frames.into_inner().unwrap()
+}
+
+#[test]
+fn a_compressed_history_is_read_like_any_other() {
+    let history = every_kind();
+    let file = compressed(&write(&history));
+    assert_eq!(
+        History::from_reader(&file[..], "h.jsonl.zst").unwrap(),
+        history
+    );
+}
+
+#[test]
+fn a_compressed_history_that_was_cut_keeps_its_whole_frames() {
+    let line = |index: usize| {
+        format!(
+            "{{\"index\":{index},\"process\":{index},\"type\":\"invoke\",\"f\":\"write\",\"key\":\"some key {index}\",\"value\":{index}}}\n"
+        )
+    };
+    let text: String = (0..40_000).map(line).collect();
+    let file = compressed(&text);
+    let whole = History::from_reader(&file[..], "whole").unwrap();
+    assert_eq!((whole.events.len(), whole.truncated), (40_000, false));
+    let cut = History::from_reader(&file[..file.len() - 10], "cut").unwrap();
+    assert!(cut.truncated);
+    assert!(cut.events.len() >= 20_000 && cut.events.len() < 40_000);
+    assert_eq!(cut.events[..], whole.events[..cut.events.len()]);
+    let damaged: Vec<u8> = file
+        .iter()
+        .enumerate()
+        .map(|(at, byte)| byte ^ u8::from(at == 5_000))
+        .collect();
+    assert!(History::from_reader(&damaged[..], "damaged").is_err());
+}
+
+#[test]
+fn a_line_without_end_does_not_fill_the_memory() {
+    use std::io::{BufReader, Read};
+    let endless = BufReader::new(std::io::repeat(b' ').take(2 * LINE_BYTES_MAX as u64));
+    let error = History::from_reader(endless, "endless").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "endless:1:1: a line of more than 64 MiB is no event"
+    );
+}
+
+#[test]
+fn the_shortcut_understands_what_the_writer_writes() {
+    let text = write(&every_kind())
+        .replace("\\\"", "'")
+        .replace("\\n", " ")
+        .replace(&i64::MIN.to_string(), "-9");
+    let strange: Vec<&str> = text
+        .lines()
+        .filter(|line| quick::Line::of(line.as_bytes()).is_none())
+        .collect();
+    assert_eq!(strange.len(), 2, "{strange:#?}");
+    assert!(strange[0].contains("version") && strange[1].contains("nemesis"));
+}

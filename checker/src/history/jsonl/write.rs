@@ -20,14 +20,19 @@ pub struct Writer<W: Write> {
 impl<W: Write> Writer<W> {
     /// Starts a file with its header, which is written through at once.
     pub fn new(out: W, header: &Header) -> io::Result<Self> {
-        let mut writer = Self {
-            out,
-            buffer: Vec::with_capacity(BUFFER_BYTES + 4096),
-        };
+        let mut writer = Self::without_header(out);
         serde_json::to_writer(&mut writer.buffer, header)?;
         writer.buffer.push(b'\n');
         writer.flush()?;
         Ok(writer)
+    }
+
+    /// Starts a file that does not say what it is of.
+    pub fn without_header(out: W) -> Self {
+        Self {
+            out,
+            buffer: Vec::with_capacity(BUFFER_BYTES + 4096),
+        }
     }
 
     /// Adds an event of a client.
