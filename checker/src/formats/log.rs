@@ -2,9 +2,9 @@
 //! tells of an operation.
 //!
 //! ```text
-//! INFO  jepsen.util - 2	:invoke	:write	4
-//! INFO  jepsen.util - 2	:ok	:write	4
-//! INFO  jepsen.util - 3	:info	:cas	:timed-out
+//! INFO  jepsen.util - 2 :invoke :write 4
+//! INFO  jepsen.util - 2 :ok :write 4
+//! INFO  jepsen.util - 3 :info :cas :timed-out
 //! ```
 
 use super::NilReads;

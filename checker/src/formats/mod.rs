@@ -19,7 +19,7 @@ mod tests;
 
 use crate::History;
 use crate::history::compressed::Text;
-use crate::history::jsonl::ReadError;
+pub use crate::history::jsonl::ReadError;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
@@ -33,7 +33,7 @@ pub enum Format {
     Jsonl,
     /// Jepsen's `history.edn`: maps, one after the other or in one vector, also as tagged records.
     JepsenEdn,
-    /// What Jepsen's log shows of an etcd run: `INFO  jepsen.util - 0	:invoke	:read	nil`.
+    /// What Jepsen's log shows of an etcd run: `INFO  jepsen.util - 0 :invoke :read nil`.
     PorcupineLog,
     /// EDN maps with get, put and append of texts; what was never put reads as the empty text.
     PorcupineKv,
