@@ -25,13 +25,21 @@ pub struct Simulated {
     workload: Box<dyn Workload>,
     seed: u64,
     generator: Box<dyn Generator>,
-    in_finale: bool,
-    finale_over: bool,
+    stage: Stage,
     clients: Vec<Client>,
     waiting: BTreeMap<Ticket, Waiting>,
     last_ticket: Ticket,
     acknowledged: u64,
     events: Vec<Event>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Main,
+    /// What is open ends, before the finale begins, as in a run on real nodes.
+    Ending,
+    Finale,
+    Over,
 }
 
 struct Client {
@@ -60,8 +68,7 @@ impl Simulated {
             generator: workload.generator(seed),
             workload,
             seed,
-            in_finale: false,
-            finale_over: false,
+            stage: Stage::Main,
             clients: (0..threads.max(1)).map(client).collect(),
             waiting: BTreeMap::new(),
             last_ticket: 0,
@@ -84,6 +91,13 @@ impl Simulated {
 
     /// Takes up a new operation of a free client.
     fn begin(&mut self, client: usize, now_ms: u64) {
+        if self.stage == Stage::Ending {
+            if !self.nothing_is_open() {
+                return;
+            }
+            self.generator = self.workload.finale(self.seed);
+            self.stage = Stage::Finale;
+        }
         let process = self.clients[client].process;
         let next = self.generator.next(&Context {
             time: now_ms * 1_000_000,
@@ -104,8 +118,13 @@ impl Simulated {
                 }
             }
             Next::Pending { .. } => {}
-            Next::Done => self.finale_over = self.in_finale,
+            Next::Done if self.stage == Stage::Finale => self.stage = Stage::Over,
+            Next::Done => {}
         }
+    }
+
+    fn nothing_is_open(&self) -> bool {
+        self.clients.iter().all(|client| client.open.is_none())
     }
 
     fn end(&mut self, client: usize, now_ms: u64, outcome: Outcome, op: Op) {
@@ -203,13 +222,11 @@ impl Load for Simulated {
     }
 
     fn wind_up(&mut self) {
-        // Operations that the main phase has open end in the finale; its generator does not know them.
-        self.generator = self.workload.finale(self.seed);
-        self.in_finale = true;
+        self.stage = Stage::Ending;
     }
 
     fn is_done(&self) -> bool {
-        self.finale_over && self.clients.iter().all(|client| client.open.is_none())
+        self.stage == Stage::Over && self.nothing_is_open()
     }
 
     fn judge(&mut self, _machine: &Machine) -> Option<Result<(), Violation>> {

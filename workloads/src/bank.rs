@@ -10,7 +10,6 @@ use checker::store::BLOCK;
 use checker::{Checker, Event, Key, Op, Phase, ProcessId, Value};
 use rand::RngExt;
 use std::collections::{BTreeMap, VecDeque};
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -95,8 +94,8 @@ impl Workload for Bank {
         judges::of(&self.model)
     }
 
-    fn keys(&self) -> Vec<Range<i64>> {
-        vec![FIRST_KEY..FIRST_KEY + BLOCK]
+    fn blocks(&self) -> Vec<i64> {
+        vec![FIRST_KEY]
     }
 }
 

@@ -1,9 +1,9 @@
 //! What judges a workload's histories: the checkers of its model, and only its own operations.
 
 use crate::objects::Kind;
+use checker::store::BLOCK;
 use checker::{Budget, Checker, Event, History, Key, Mop, Op, Verdict};
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 /// The checkers of a model, as [`checker::checkers_for`] knows them.
 pub(crate) fn of(model: &str) -> Vec<Box<dyn Checker>> {
@@ -34,9 +34,9 @@ impl Checker for Nobody {
     }
 }
 
-/// Shows a checker only the operations on some keys, in a history of several workloads.
+/// Shows a checker only the operations on keys of some blocks, in a history of several workloads.
 pub(crate) struct Scoped {
-    pub keys: Vec<Range<i64>>,
+    pub blocks: Vec<i64>,
     pub checker: Box<dyn Checker>,
 }
 
@@ -49,7 +49,7 @@ impl Checker for Scoped {
         let own = history
             .events
             .iter()
-            .filter(|event| concerns(&event.op, &self.keys));
+            .filter(|event| concerns(&event.op, &self.blocks));
         let own = part(history, own.cloned().collect());
         self.checker.check(&own, budget)
     }
@@ -108,10 +108,13 @@ fn part(history: &History, events: Vec<Event>) -> History {
     }
 }
 
-/// Whether an operation is on one of these keys.
-pub(crate) fn concerns(op: &Op, keys: &[Range<i64>]) -> bool {
+/// Whether an operation is on a key of the blocks that begin here.
+pub(crate) fn concerns(op: &Op, blocks: &[i64]) -> bool {
     match first_key(op) {
-        Some(Key::Int(number)) => keys.iter().any(|keys| keys.contains(number)),
+        Some(Key::Int(number)) => {
+            let within = |first: &i64| (*first..first + BLOCK).contains(number);
+            blocks.iter().any(within)
+        }
         Some(Key::Text(_)) | None => false,
     }
 }

@@ -12,12 +12,11 @@
 use crate::finale::until_ok;
 use crate::generator::Boxed;
 use crate::{Context, Generator, Next, Workload, seed};
-use checker::store::{BLOCK, LISTS};
+use checker::store::LISTS;
 use checker::{Checker, Key, Op, ledger};
 use rand::RngExt;
 use rand_pcg::Pcg64;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Keys of this workload start here; no other workload uses them.
@@ -105,8 +104,8 @@ impl Workload for Ledger {
         vec![Box::new(ledger::Ledger::new().grouped(ledger_of))]
     }
 
-    fn keys(&self) -> Vec<Range<i64>> {
-        vec![FIRST_KEY..FIRST_KEY + BLOCK]
+    fn blocks(&self) -> Vec<i64> {
+        vec![FIRST_KEY]
     }
 }
 

@@ -39,7 +39,6 @@ pub use registry::{ALL, Choice, Description, UnknownWorkload, by_name};
 pub use union::Union;
 
 use checker::{Checker, Event, Op, ProcessId};
-use std::ops::Range;
 
 /// What a generator may know when it is asked for the next operation.
 #[derive(Clone, Copy, Debug)]
@@ -91,10 +90,11 @@ pub trait Workload: Send + Sync {
     /// The reads after all faults are healed; ends by itself once each has succeeded.
     fn finale(&self, seed: u64) -> Box<dyn Generator>;
     fn checkers(&self) -> Vec<Box<dyn Checker>>;
-    /// The keys that are this workload's alone (several run in one history).
-    fn keys(&self) -> Vec<Range<i64>>;
+    /// The first keys of the blocks ([`checker::store::BLOCK`]) that are this workload's alone, as several run in one
+    /// history.
+    fn blocks(&self) -> Vec<i64>;
     /// Whether this operation belongs to this workload.
     fn owns(&self, op: &Op) -> bool {
-        judges::concerns(op, &self.keys())
+        judges::concerns(op, &self.blocks())
     }
 }

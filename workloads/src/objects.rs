@@ -11,7 +11,6 @@ use checker::store::BLOCK;
 use checker::{Checker, Event, Key, Op};
 use rand_pcg::Pcg64;
 use std::collections::BTreeSet;
-use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Values and elements of one object are numbered within a block of their own.
@@ -166,8 +165,8 @@ impl Workload for Objects {
         }
     }
 
-    fn keys(&self) -> Vec<Range<i64>> {
-        vec![self.kind.first_key..self.kind.first_key + BLOCK]
+    fn blocks(&self) -> Vec<i64> {
+        vec![self.kind.first_key]
     }
 }
 

@@ -15,7 +15,6 @@ use checker::{Checker, Event, Key, Op, Phase, Ret, Value, linearizability};
 use rand::RngExt;
 use rand_pcg::Pcg64;
 use std::collections::BTreeSet;
-use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Keys of this workload are `FIRST_KEY..END_KEY`; no other workload uses them.
@@ -144,8 +143,8 @@ impl Workload for Register {
         vec![Box::new(linearizability::Linearizable::cas_register())]
     }
 
-    fn keys(&self) -> Vec<Range<i64>> {
-        vec![self.first_key..self.first_key + BLOCK]
+    fn blocks(&self) -> Vec<i64> {
+        vec![self.first_key]
     }
 }
 

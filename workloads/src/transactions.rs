@@ -12,7 +12,6 @@ use checker::store::{BLOCK, LISTS};
 use checker::{Checker, Key, Mop, Op, Value};
 use rand::RngExt;
 use rand_pcg::Pcg64;
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -125,9 +124,8 @@ impl Workload for Transactions {
         judges::of(self.write.name())
     }
 
-    fn keys(&self) -> Vec<Range<i64>> {
-        let first = self.write.first_key();
-        vec![first..first + BLOCK]
+    fn blocks(&self) -> Vec<i64> {
+        vec![self.write.first_key()]
     }
 }
 

@@ -4,7 +4,6 @@ use crate::generator::{Any, Boxed, Mix};
 use crate::judges::Scoped;
 use crate::{Workload, seed};
 use checker::Checker;
-use std::ops::Range;
 
 /// Every thread works on all of them, choosing at random by weight. Their keys do not collide, and each is judged by
 /// the operations on its own keys.
@@ -57,11 +56,11 @@ impl Workload for Union {
 
     fn checkers(&self) -> Vec<Box<dyn Checker>> {
         let scoped = |part: &dyn Workload| {
-            let keys = part.keys();
+            let blocks = part.blocks();
             let checkers = part.checkers().into_iter();
             checkers.map(move |checker| -> Box<dyn Checker> {
                 Box::new(Scoped {
-                    keys: keys.clone(),
+                    blocks: blocks.clone(),
                     checker,
                 })
             })
@@ -72,10 +71,10 @@ impl Workload for Union {
             .collect()
     }
 
-    fn keys(&self) -> Vec<Range<i64>> {
+    fn blocks(&self) -> Vec<i64> {
         self.parts
             .iter()
-            .flat_map(|(_, part)| part.keys())
+            .flat_map(|(_, part)| part.blocks())
             .collect()
     }
 }

@@ -132,6 +132,12 @@ impl World {
         self.load.wind_up();
         let end = self.now_ms + self.options.heal_ms;
         self.until(end, |world| world.load.is_done() && world.agree())?;
+        if !self.load.is_done() || !self.agree() {
+            return Err(Violation(format!(
+                "what was asked in the end found no end: {}",
+                self.describe()
+            )));
+        }
         self.report.acknowledged = self.load.acknowledged();
         self.check_end()
     }

@@ -77,6 +77,7 @@ fn one(args: &Sim, seed: u64) -> Result<u8> {
             report.trace
         );
         match &report.violation {
+            None if report.undecided => println!("not decided by the checkers"),
             None => println!("holds"),
             Some(violation) => println!(
                 "VIOLATION at {:.3} s: {violation}",
@@ -187,7 +188,7 @@ fn tell(args: &Sim, summary: &Summary) {
     );
     if summary.undecided > 0 {
         println!(
-            "{} histories were not decided within the checker's budget",
+            "{} histories were not decided by the checkers",
             summary.undecided
         );
     }
