@@ -168,7 +168,7 @@ impl Transactional {
             let operations: Vec<u64> = culprit.steps.iter().map(|step| step.index).collect();
             let reason = format!("not {}: {}: {}", self.model, culprit.name, culprit.why);
             Verdict::invalid(reason).with("operations", operations)
-        } else if let Err(unfit) = analysis {
+        } else if let Err(unfit) = &analysis {
             Verdict::unknown(unfit.to_string())
         } else if committed == 0 {
             Verdict::unknown(format!("no {} transaction was committed", self.kind.name()))
@@ -198,13 +198,17 @@ impl Transactional {
                 .with("components", found.components)
                 .with("greatest_component", found.greatest);
         }
+        if let Err(unfit) = analysis
+            && verdict.valid == Validity::Invalid
+        {
+            verdict = verdict.with("stopped", unfit.to_string());
+        }
         if !found.partly.is_empty() {
             verdict = verdict.with("partly_searched", json!(found.partly));
         }
         if doubts.count > 0 {
             verdict = verdict.with("doubts", doubts.count);
         }
-        // What is not known to be excluded is possible only if everything was looked at.
         let weakest = Isolation::weakest(&not);
         let also: Vec<Isolation> = not
             .iter()

@@ -39,7 +39,8 @@ impl Evidence for Registers<'_, '_> {
                     Version::Garbage | Version::Unknown => {}
                 }
             }
-            renewals.extend(self.renewals(id).map(|(key, version)| (key, version, id)));
+            let renewed = self.renewals(id).into_iter();
+            renewals.extend(renewed.map(|(key, version)| (key, version, id)));
         }
         meter.room::<Reading>(readings.capacity() + renewals.capacity())?;
         let mut writers: Vec<(KeyId, TxnId)> = self
@@ -86,7 +87,7 @@ impl Evidence for Registers<'_, '_> {
                 Version::Written(_) if kind == RW => {
                     let old = self.written(version)?.value;
                     self.renewals(to)
-                        .any(|renewal| renewal == (key, version))
+                        .contains(&(key, version))
                         .then(|| {
                             format!(
                                 "{first} read {old} in {name}, which {second} read too and overwrote with {new}"

@@ -1,7 +1,7 @@
 //! Anomalies of registers that show without a cycle.
 
 use super::super::super::anomalies::Name;
-use super::super::super::intern::{Action, Fate, KeyId, TxnId};
+use super::super::super::intern::{Action, Fate, KeyId, Step, TxnId};
 use super::super::super::meter::{Exhausted, Meter};
 use super::super::Sightings;
 use super::{Registers, Version};
@@ -23,9 +23,7 @@ impl<'a> Registers<'_, 'a> {
         meter.stage("looking at what transactions read")?;
         let mut renewals: Vec<(KeyId, Version, TxnId)> = Vec::new();
         for id in self.committed() {
-            let steps = self.transactions.steps(id).len() as u64;
-            meter.work(1 + steps * steps / 4)?;
-            self.inspect_transaction(id, sightings);
+            self.inspect_transaction(id, sightings, meter)?;
             for (key, version) in self.renewals(id) {
                 if !matches!(version, Version::Initial | Version::Written(_)) {
                     continue;
@@ -45,11 +43,17 @@ impl<'a> Registers<'_, 'a> {
         Ok(())
     }
 
-    fn inspect_transaction(&self, id: TxnId, sightings: &mut Sightings) {
+    fn inspect_transaction(
+        &self,
+        id: TxnId,
+        sightings: &mut Sightings,
+        meter: &mut Meter,
+    ) -> Result<(), Exhausted> {
         let transactions = self.transactions;
         let steps = transactions.steps(id);
         let mut slots: Vec<Slot<'a>> = Vec::new();
         for (at, step) in steps.iter().enumerate() {
+            meter.work(1 + slots.len() as u64)?;
             let (value, is_read) = match step.action {
                 Action::Read(value) => (value, true),
                 Action::Write(value) => (value, false),
@@ -58,14 +62,14 @@ impl<'a> Registers<'_, 'a> {
             let known = slots.iter().position(|slot| slot.key == step.key);
             let mut is_future = false;
             if is_read {
-                let will = |later: &&super::super::super::intern::Step<'a>| {
+                let is_this_write = |later: &Step<'_>| {
                     later.key == step.key && later.action == Action::Write(value)
                 };
                 let is_own = known.is_some_and(|known| slots[known].holds == value);
                 let version = self.version(step.key, value);
                 is_future = !is_own
                     && matches!(version, Version::Written(write) if self.write(write).writer == id)
-                    && steps[at + 1..].iter().any(|later| will(&later));
+                    && steps[at + 1..].iter().any(is_this_write);
                 if is_future {
                     sightings.add(Name::FutureRead, || {
                         let why = format!(
@@ -100,6 +104,7 @@ impl<'a> Registers<'_, 'a> {
                 });
             }
         }
+        Ok(())
     }
 
     fn inspect_read(

@@ -200,19 +200,24 @@ impl<'a> Registers<'_, 'a> {
 
     /// The registers that a transaction wrote after it had read them, with the version that it first
     /// read. What it reads after a write is its own.
-    fn renewals(&self, id: TxnId) -> impl Iterator<Item = (KeyId, Version)> + '_ {
+    fn renewals(&self, id: TxnId) -> Vec<(KeyId, Version)> {
         let steps = self.transactions.steps(id);
-        steps.iter().enumerate().filter_map(move |(at, step)| {
-            let Action::Read(value) = step.action else {
+        let mut by_key: Vec<(KeyId, usize)> = steps.iter().map(|step| step.key).zip(0..).collect();
+        by_key.sort_unstable();
+        let renewal = |of_key: &[(KeyId, usize)]| {
+            let mut actions = of_key.iter().map(|(_, at)| steps[*at].action);
+            let Some(Action::Read(value)) = actions.next() else {
                 return None;
             };
-            let is_first = steps[..at].iter().all(|earlier| earlier.key != step.key);
-            let is_renewed = is_first
-                && steps[at + 1..]
-                    .iter()
-                    .any(|later| later.key == step.key && matches!(later.action, Action::Write(_)));
-            is_renewed.then(|| (step.key, self.version(step.key, value)))
-        })
+            let (key, _) = of_key[0];
+            actions
+                .any(|action| matches!(action, Action::Write(_)))
+                .then(|| (key, self.version(key, value)))
+        };
+        by_key
+            .chunk_by(|a, b| a.0 == b.0)
+            .filter_map(renewal)
+            .collect()
     }
 
     fn committed(&self) -> impl Iterator<Item = TxnId> + '_ {
