@@ -3,7 +3,7 @@
 use super::anomalies;
 use checker::transactions::{Isolation, Kind, Transactional};
 use checker::{
-    Budget, Checker, Event, History, Key, Mop, Op, Phase, ProcessId, Ret, Seen, Validity,
+    Budget, Checker, Event, History, Key, Mop, Op, Phase, ProcessId, Ret, Seen, Validity, Value,
 };
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -83,9 +83,37 @@ fn serial(count: usize, overlap: usize) -> Recorder {
     recorder
 }
 
+/// One after the other on registers, every fourth of which is only read.
+fn serial_on_registers(count: usize) -> Recorder {
+    let mut recorder = Recorder::default();
+    let mut registers: BTreeMap<usize, Value> = BTreeMap::new();
+    for at in 0..count {
+        let mops: Vec<_> = (0..=at % 4)
+            .map(|step| {
+                let number = at / 256 * 8 + (at * 7 + step * 3) % 8;
+                let (key, value) = (Key::Int(number as i64), Value::Int((at * 4 + step) as i64));
+                let holds = registers.entry(number).or_insert(Value::Nil);
+                if (at + step).is_multiple_of(2) || number.is_multiple_of(4) {
+                    return (Mop::Read { key }, Seen::Value(holds.clone()));
+                }
+                *holds = value.clone();
+                (Mop::Write { key, value }, Seen::Done)
+            })
+            .collect();
+        let (op, ok) = Recorder::op(&mops);
+        recorder.event(at as u64 % 10, Phase::Invoke, &op);
+        recorder.event(at as u64 % 10, ok, &op);
+    }
+    recorder
+}
+
 fn check(name: &str, history: &History) -> checker::Verdict {
+    check_as(Kind::ListAppend, name, history)
+}
+
+fn check_as(kind: Kind, name: &str, history: &History) -> checker::Verdict {
     let started = Instant::now();
-    let checker = Transactional::new(Kind::ListAppend, Isolation::StrictSerializable);
+    let checker = Transactional::new(kind, Isolation::StrictSerializable);
     let verdict = checker.check(history, AMPLE);
     println!(
         "{name}: {} transactions, {:?}, {} ms",
@@ -101,6 +129,33 @@ fn a_long_valid_history_is_valid() {
     let history = serial(COUNT, 10).history;
     let verdict = check("valid", &history);
     assert_eq!(verdict.valid, Validity::Valid, "{verdict:?}");
+}
+
+#[test]
+fn a_stale_read_at_the_end_of_a_long_history_of_registers_is_found() {
+    let mut recorder = serial_on_registers(COUNT);
+    let verdict = check_as(Kind::RwRegister, "registers", &recorder.history);
+    assert_eq!(verdict.valid, Validity::Valid, "{verdict:?}");
+    let first = recorder
+        .history
+        .events
+        .iter()
+        .find_map(|event| match &event.op {
+            Op::Txn { ops } => ops.iter().find_map(|mop| match mop {
+                Mop::Write { key, value } => Some((key.clone(), value.clone())),
+                _ => None,
+            }),
+            _ => None,
+        });
+    let (key, value) = first.expect("somebody wrote");
+    let (op, ok) = Recorder::op(&[(Mop::Read { key }, Seen::Value(value))]);
+    recorder.event(10, Phase::Invoke, &op);
+    recorder.event(10, ok, &op);
+    let verdict = check_as(Kind::RwRegister, "stale register", &recorder.history);
+    assert_eq!(verdict.valid, Validity::Invalid);
+    let anomaly = &anomalies(&verdict)[0];
+    assert_eq!(anomaly.name.to_string(), "G-single-realtime");
+    assert_eq!(anomaly.steps.len(), 2, "{anomaly:?}");
 }
 
 #[test]
