@@ -2,6 +2,8 @@
 
 use crate::exit::{self, Failure, Result};
 use crate::spec::{Size, Span, Spec};
+use checker::formats::{Format, NilReads};
+use checker::generate::{Kind, Planted};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -31,6 +33,10 @@ pub enum Command {
     /// Judge a history file
     #[command(after_long_help = exit::HELP)]
     Check(Check),
+    /// Write a history file in our own format
+    Convert(Convert),
+    /// Make up a history file: of any length, of many models, with a violation if wanted
+    GenHistory(GenHistory),
     /// Write the report of a recorded run again and say where it is
     Report(Report),
     /// List systems with their settings, workloads, faults, models and environments
@@ -115,10 +121,10 @@ pub struct Test {
 #[derive(Debug, Args)]
 pub struct Limits {
     /// Time that each checker may take
-    #[arg(long)]
+    #[arg(long, visible_alias = "time-limit")]
     pub check_time: Option<Span>,
     /// Memory that each checker may take, for example 1GiB
-    #[arg(long)]
+    #[arg(long, visible_alias = "memory-limit")]
     pub check_memory: Option<Size>,
 }
 
@@ -158,9 +164,9 @@ pub struct Analyze {
 
 #[derive(Debug, Args)]
 pub struct Check {
-    /// History file, one JSON event a line; `-` for standard input
+    /// History file, compressed by zstd or not; `-` for standard input
     pub history: PathBuf,
-    /// Model to judge by; default: what the file's header names
+    /// Model to judge by, or several joined by `+`; default: what the file's header names
     #[arg(long)]
     pub model: Option<String>,
     /// Write a page that shows why the history is invalid: the few operations that are wrong by
@@ -168,7 +174,69 @@ pub struct Check {
     #[arg(long, value_name = "HTML")]
     pub explain: Option<PathBuf>,
     #[command(flatten)]
+    pub input: Input,
+    #[command(flatten)]
     pub limits: Limits,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// How a history file is understood.
+#[derive(Debug, Args)]
+pub struct Input {
+    /// Its format: jsonl, jepsen-edn, porcupine-log, porcupine-kv, plume or awdit; default: what it looks
+    /// like
+    #[arg(long)]
+    pub format: Option<Format>,
+    /// What a read of nil in a register says: `seen`, it held nothing, or `unknown`, nothing, as Knossos has
+    /// it; default: unknown in jepsen-edn, seen in the others
+    #[arg(long, value_name = "HOW", value_parser = nil_reads)]
+    pub nil_reads: Option<NilReads>,
+}
+
+#[derive(Debug, Args)]
+pub struct Convert {
+    /// History file of any format; `-` for standard input
+    pub from: PathBuf,
+    /// File to write, one JSON event a line, compressed if its name ends in .zst; `-` for standard output
+    pub to: PathBuf,
+    /// Model for the header; default: what the header of the input names
+    #[arg(long)]
+    pub model: Option<String>,
+    #[command(flatten)]
+    pub input: Input,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
+pub struct GenHistory {
+    /// File to write, compressed if its name ends in .zst; `-` for standard output
+    pub to: PathBuf,
+    /// What the history is of, for example register, list-append or semaphore=3
+    #[arg(long, default_value = "cas-register")]
+    pub model: Kind,
+    /// Number of operations
+    #[arg(long, default_value_t = 1_000)]
+    pub operations: usize,
+    /// Number of clients that work at the same time
+    #[arg(long, default_value_t = 10)]
+    pub processes: usize,
+    /// Number of objects in use at a time
+    #[arg(long, default_value_t = 1)]
+    pub keys: usize,
+    /// Number of different values that are written; 0: every written value is new
+    #[arg(long, default_value_t = 5)]
+    pub values: usize,
+    /// Share of the operations whose outcome stays unknown, from 0 to 1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    pub crashed: f64,
+    /// Violation to plant in the middle, for example stale-read; which ones there are depends on the model
+    #[arg(long, value_name = "VIOLATION")]
+    pub plant: Option<Planted>,
+    /// The same seed makes the same history
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
     #[command(flatten)]
     pub output: Output,
 }
@@ -356,6 +424,14 @@ impl Test {
         }
         spec.validate()?;
         Ok(spec)
+    }
+}
+
+fn nil_reads(text: &str) -> std::result::Result<NilReads, String> {
+    match text {
+        "seen" => Ok(NilReads::Seen),
+        "unknown" => Ok(NilReads::Unknown),
+        _ => Err("expected seen or unknown".to_owned()),
     }
 }
 

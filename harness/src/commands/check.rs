@@ -1,15 +1,23 @@
 //! `shakedown check`: judge a history file, whoever wrote it.
 
+use super::history_file;
 use crate::cli::Check;
 use crate::exit::{Failure, Result, code_of};
 use crate::run::judge;
+use checker::formats::Reading;
 use checker::{Budget, Checker, History, Validity, Verdict, explain};
 use results::explanation::Source;
 use std::collections::BTreeMap;
 use std::path::Path;
 
 pub fn run(args: &Check) -> Result<u8> {
-    let history = read(&args.history)?;
+    let progress = super::progress(args.output.quiet);
+    progress.phase("read", &args.history.display().to_string());
+    let Reading {
+        history,
+        format,
+        notes,
+    } = history_file::read(&args.history, &args.input)?;
     let model = match (&args.model, &history.header) {
         (Some(model), _) => model.clone(),
         (None, Some(header)) => header.model.clone(),
@@ -34,6 +42,10 @@ pub fn run(args: &Check) -> Result<u8> {
             .check_memory
             .map_or(default.memory, |size| size.0 as usize),
     };
+    progress.phase(
+        "judge",
+        &format!("{} events, model {model}", history.events.len()),
+    );
     let mut verdicts = judge::verdicts(&history, &checkers, budget);
     if history.events.is_empty() {
         verdicts.insert(
@@ -43,10 +55,11 @@ pub fn run(args: &Check) -> Result<u8> {
     } else if history.truncated {
         verdicts.insert(
             "history".into(),
-            Verdict::unknown("the history ends in the middle of a line; judged up to there"),
+            Verdict::unknown("the history ends in the middle of an event; judged up to there"),
         );
     }
     if let Some(path) = &args.explain {
+        progress.phase("explain", "the smallest part that is wrong by itself");
         explain(path, args, &model, &history, &checkers, &mut verdicts)?;
     }
     let worst = verdicts
@@ -54,7 +67,20 @@ pub fn run(args: &Check) -> Result<u8> {
         .map(|verdict| verdict.valid)
         .max()
         .unwrap_or(Validity::Unknown);
-    print(&model, &history, &verdicts, worst, args.output.json)?;
+    progress.finish();
+    if args.output.json {
+        let document = serde_json::json!({
+            "valid": worst, "model": model, "format": format.name(),
+            "events": history.events.len(), "truncated": history.truncated,
+            "notes": notes, "checks": verdicts,
+        });
+        println!("{}", serde_json::to_string_pretty(&document)?);
+    } else {
+        print(&model, &history, &verdicts, worst);
+        for note in notes {
+            println!("  note: {note}");
+        }
+    }
     Ok(code_of(worst))
 }
 
@@ -78,29 +104,7 @@ fn explain(
         .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
 }
 
-fn read(path: &Path) -> Result<History> {
-    match path.as_os_str() == "-" {
-        true => {
-            History::from_reader(std::io::stdin().lock(), "standard input").map_err(Failure::usage)
-        }
-        false => judge::read_history(path),
-    }
-}
-
-fn print(
-    model: &str,
-    history: &History,
-    verdicts: &BTreeMap<String, Verdict>,
-    worst: Validity,
-    json: bool,
-) -> Result<()> {
-    if json {
-        let document = serde_json::json!({
-            "valid": worst, "model": model, "events": history.events.len(), "checks": verdicts,
-        });
-        println!("{}", serde_json::to_string_pretty(&document)?);
-        return Ok(());
-    }
+fn print(model: &str, history: &History, verdicts: &BTreeMap<String, Verdict>, worst: Validity) {
     println!("{worst}: {} events, model {model}", history.events.len());
     for (name, verdict) in verdicts {
         match verdict.reason.as_str() {
@@ -108,5 +112,4 @@ fn print(
             reason => println!("  {name}: {}: {reason}", verdict.valid),
         }
     }
-    Ok(())
 }

@@ -4,8 +4,11 @@ mod analyze;
 mod bench;
 mod check;
 mod cluster;
+mod convert;
 mod doctor;
+mod gen_history;
 mod heal;
+mod history_file;
 mod list;
 mod report;
 mod sim;
@@ -13,6 +16,7 @@ mod test;
 
 use crate::cli::{Cli, Command};
 use crate::exit::{Failure, Result};
+use crate::progress::Progress;
 use crate::run::judge::Judged;
 use results::Folder;
 use std::io::IsTerminal;
@@ -23,6 +27,8 @@ pub fn run(cli: Cli) -> Result<u8> {
         Command::Test(args) => test::run(&args),
         Command::Analyze(args) => analyze::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Convert(args) => convert::run(&args),
+        Command::GenHistory(args) => gen_history::run(&args),
         Command::Report(args) => report::run(&args),
         Command::List(args) => list::run(&args),
         Command::Doctor(args) => doctor::run(&args),
@@ -37,6 +43,11 @@ pub fn run(cli: Cli) -> Result<u8> {
 fn colour() -> bool {
     std::io::stdout().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Progress of commands that take long only now and then: shown on a terminal, and nowhere else.
+fn progress(quiet: bool) -> Progress {
+    Progress::new(quiet || !std::io::stderr().is_terminal())
 }
 
 /// The folder of a run that was named, or of the newest.
