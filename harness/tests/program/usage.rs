@@ -80,7 +80,75 @@ fn a_history_is_judged_whoever_wrote_it() {
         "{stdout}"
     );
     let (code, stdout, _) = judge("cut.jsonl");
-    assert!(code == 2 && stdout.contains("middle of a line"), "{stdout}");
+    assert!(
+        code == 2 && stdout.contains("middle of an event"),
+        "{stdout}"
+    );
+}
+
+#[test]
+fn histories_of_other_tools_are_judged_and_converted() {
+    let place = Workplace::new();
+    place.write(
+        "stale.edn",
+        "{:process 0, :type :invoke, :f :write, :value 1}
+{:process 0, :type :ok, :f :write, :value 1}
+{:process 1, :type :invoke, :f :read, :value nil}
+{:process 1, :type :ok, :f :read, :value 0}
+",
+    );
+    let check = ["check", "stale.edn", "--model", "cas-register=0", "--json"];
+    let (code, stdout, stderr) = place.run(&check);
+    assert_eq!(code, 1, "{stderr}");
+    let judged: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(judged["format"], "jepsen-edn");
+    let convert = [
+        "convert",
+        "stale.edn",
+        "stale.jsonl.zst",
+        "--model",
+        "cas-register=0",
+    ];
+    let (code, _, stderr) = place.run(&convert);
+    assert_eq!(code, 0, "{stderr}");
+    // The header names the model now.
+    let (code, stdout, stderr) = place.run(&["check", "stale.jsonl.zst"]);
+    assert_eq!(code, 1, "{stdout}{stderr}");
+
+    place.write("bad.edn", "{:process 0, :type :invoke, :f :fly}\n");
+    let (code, _, stderr) = place.run(&["check", "bad.edn", "--model", "register"]);
+    assert!(
+        code == 254 && stderr.contains("bad.edn:1:29: unknown operation :fly"),
+        "{stderr}"
+    );
+    let (code, _, stderr) = place.run(&["check", "bad.edn", "--format", "xml"]);
+    assert!(code == 254 && stderr.contains("jepsen-edn"), "{stderr}");
+}
+
+#[test]
+fn made_up_histories_are_as_right_as_they_are_wanted() {
+    let place = Workplace::new();
+    let make = |file: &str, plant: &[&str]| {
+        let make = ["gen-history", file, "--operations", "300", "--seed", "3"];
+        let (code, _, stderr) = place.run(&[&make[..], plant].concat());
+        assert_eq!(code, 0, "{stderr}");
+        place.run(&["check", file]).0
+    };
+    assert_eq!(make("right.jsonl", &[]), 0);
+    assert_eq!(make("wrong.jsonl.zst", &["--plant", "stale-read"]), 1);
+    let misfit = [
+        "gen-history",
+        "no.jsonl",
+        "--model",
+        "mutex",
+        "--plant",
+        "stale-read",
+    ];
+    let (code, _, stderr) = place.run(&misfit);
+    assert!(
+        code == 254 && stderr.contains("these can: too-many-holders"),
+        "{stderr}"
+    );
 }
 
 #[test]
@@ -117,7 +185,17 @@ fn a_violation_is_explained_in_a_page_and_as_data() {
 fn every_command_explains_itself() {
     let place = Workplace::new();
     for command in [
-        "test", "analyze", "check", "report", "list", "doctor", "cluster", "heal", "bench",
+        "test",
+        "analyze",
+        "check",
+        "convert",
+        "gen-history",
+        "report",
+        "list",
+        "doctor",
+        "cluster",
+        "heal",
+        "bench",
     ] {
         let (code, stdout, _) = place.run(&[command, "--help"]);
         assert!(code == 0 && stdout.contains("Usage"), "{command}: {stdout}");
