@@ -15,6 +15,9 @@
 //! | [`seed`] | one stream of random numbers per component |
 //! | [`simulate`] | virtual time, for tests |
 
+// A workload lists its ranges of keys, and most have one.
+#![allow(clippy::single_range_in_vec_init)]
+
 pub mod bank;
 mod finale;
 pub mod generator;
