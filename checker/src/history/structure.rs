@@ -37,8 +37,18 @@ pub enum StructureError {
 /// The open operation of each process while events pass by.
 #[derive(Debug, Default)]
 pub struct Structure {
-    open: HashMap<ProcessId, Open>,
+    open: OpenOf,
 }
+
+/// What each process has open. Almost all processes have small numbers, and are found by them.
+#[derive(Debug, Default)]
+struct OpenOf {
+    small: Vec<Option<Open>>,
+    large: HashMap<ProcessId, Open>,
+}
+
+/// Processes from this number on are large.
+const LARGE: u64 = 1 << 14;
 
 #[derive(Debug)]
 struct Open {
@@ -65,7 +75,7 @@ impl Structure {
     /// The operation that a process has open, for readers of completions that leave things out.
     pub fn open(&self, process: ProcessId) -> Option<&Op> {
         self.open
-            .get(&process)
+            .get(process)
             .filter(|open| !open.crashed)
             .map(|open| &open.op)
     }
@@ -79,7 +89,7 @@ impl Structure {
         let process = event.process.0;
         let f = event.op.name();
         if event.phase == Phase::Invoke {
-            if let Some(open) = self.open.get(&event.process) {
+            if let Some(open) = self.open.get(event.process) {
                 return Err(StructureError::StillOpen {
                     process,
                     f,
@@ -98,7 +108,7 @@ impl Structure {
         }
         let Some(open) = self
             .open
-            .get_mut(&event.process)
+            .get_mut(event.process)
             .filter(|open| !open.crashed)
         else {
             return Err(StructureError::NotInvoked { process, f });
@@ -122,9 +132,50 @@ impl Structure {
         if matches!(event.phase, Phase::Info(_)) {
             open.crashed = true;
         } else {
-            self.open.remove(&event.process);
+            self.open.remove(event.process);
         }
         Ok(Some(position))
+    }
+}
+
+impl OpenOf {
+    fn get(&self, process: ProcessId) -> Option<&Open> {
+        match process.0 < LARGE {
+            true => self.small.get(process.0 as usize)?.as_ref(),
+            false => self.large.get(&process),
+        }
+    }
+
+    fn get_mut(&mut self, process: ProcessId) -> Option<&mut Open> {
+        match process.0 < LARGE {
+            true => self.small.get_mut(process.0 as usize)?.as_mut(),
+            false => self.large.get_mut(&process),
+        }
+    }
+
+    fn insert(&mut self, process: ProcessId, open: Open) {
+        if process.0 >= LARGE {
+            self.large.insert(process, open);
+            return;
+        }
+        let at = process.0 as usize;
+        if at >= self.small.len() {
+            self.small.resize_with(at + 1, || None);
+        }
+        self.small[at] = Some(open);
+    }
+
+    fn remove(&mut self, process: ProcessId) {
+        match process.0 < LARGE {
+            true => {
+                if let Some(open) = self.small.get_mut(process.0 as usize) {
+                    *open = None;
+                }
+            }
+            false => {
+                self.large.remove(&process);
+            }
+        }
     }
 }
 
