@@ -66,4 +66,4 @@ pub use history::{
     Event, History, Key, Mop, Op, Outcome, Phase, ProcessId, Reason, Ret, Seen, Value,
 };
 pub use named::{MODELS, UnknownModel, checkers_for};
-pub use verdict::{Budget, Checker, Validity, Verdict};
+pub use verdict::{Budget, Checker, Validity, Verdict, Watch};

@@ -1,7 +1,7 @@
 //! What a checker says, and how much time and memory it may use to say it.
 
-use crate::History;
 use crate::explain::sequential::Sequential;
+use crate::{Event, History};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
@@ -52,6 +52,24 @@ pub trait Checker: Send + Sync {
     fn object(&self) -> Option<&dyn Sequential> {
         None
     }
+
+    /// For checkers that can judge a history while it is recorded: such a judgement, within this budget of
+    /// time spent and memory held.
+    fn watch(&self, _budget: Budget) -> Option<Box<dyn Watch>> {
+        None
+    }
+}
+
+/// A judgement that goes on while its history is recorded.
+pub trait Watch: Send {
+    /// Takes in the next event, in the order of the history.
+    fn observe(&mut self, event: &Event);
+
+    /// The verdict, if it is certain before the end: a violation, or that a limit was met.
+    fn early(&self) -> Option<&Verdict>;
+
+    /// The verdict on all that was taken in.
+    fn finish(self: Box<Self>) -> Verdict;
 }
 
 impl Default for Budget {

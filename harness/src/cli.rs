@@ -103,6 +103,9 @@ pub struct Test {
     /// Run so many times, with seeds counting up
     #[arg(long, default_value_t = 1)]
     pub count: u32,
+    /// End the load at the first violation: some are found while it goes on
+    #[arg(long)]
+    pub fail_fast: bool,
     /// Print the plan of faults and end
     #[arg(long)]
     pub plan: bool,
@@ -419,6 +422,7 @@ impl Test {
         if self.seed.is_some() {
             spec.seed = self.seed;
         }
+        spec.fail_fast |= self.fail_fast;
         if self.count == 0 {
             return Err(Failure::usage("--count 0: at least one run is needed"));
         }

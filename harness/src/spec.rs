@@ -44,6 +44,9 @@ pub struct Spec {
     /// Limits of each checker.
     pub check_time: Span,
     pub check_memory: Size,
+    /// End the load at the first violation that is found while it goes on.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub fail_fast: bool,
     /// Fewer completed operations than this: the run is unknown.
     pub min_ops: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,6 +88,7 @@ impl Default for Spec {
             quiet: Span(Duration::from_secs(3)),
             check_time: Span(Duration::from_secs(120)),
             check_memory: Size(2 << 30),
+            fail_fast: false,
             min_ops: 1_000,
             seed: None,
         }

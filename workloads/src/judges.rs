@@ -1,8 +1,12 @@
 //! What judges a workload's histories: the checkers of its model, and only its own operations.
 
 use crate::objects::Kind;
+use checker::explain::frontier::Frontier;
+use checker::explain::sequential::Sequential;
+use checker::explain::verify::{Limits, Refutation};
+use checker::history::Operation;
 use checker::store::BLOCK;
-use checker::{Budget, Checker, Event, History, Key, Mop, Op, Verdict};
+use checker::{Budget, Checker, Event, History, Key, Mop, Op, Verdict, Watch};
 use std::collections::BTreeMap;
 
 /// The checkers of a model, as [`checker::checkers_for`] knows them.
@@ -52,6 +56,66 @@ impl Checker for Scoped {
             .filter(|event| concerns(&event.op, &self.blocks));
         let own = part(history, own.cloned().collect());
         self.checker.check(&own, budget)
+    }
+
+    fn object(&self) -> Option<&dyn Sequential> {
+        self.checker.object().map(|_| self as &dyn Sequential)
+    }
+
+    fn watch(&self, budget: Budget) -> Option<Box<dyn Watch>> {
+        Some(Box::new(ScopedWatch {
+            blocks: self.blocks.clone(),
+            watch: self.checker.watch(budget)?,
+        }))
+    }
+}
+
+impl Scoped {
+    /// What the checker holds histories against. Only asked for by who knows that there is one.
+    fn whole(&self) -> &dyn Sequential {
+        self.checker
+            .object()
+            .expect("this is an object only if the checker has one")
+    }
+}
+
+impl Sequential for Scoped {
+    fn owns(&self, op: &Op) -> bool {
+        concerns(op, &self.blocks) && self.whole().owns(op)
+    }
+
+    fn partition(&self, op: &Op) -> Option<Key> {
+        self.whole().partition(op)
+    }
+
+    fn refute(&self, operations: &[Operation<'_>], limits: Limits) -> Refutation {
+        self.whole().refute(operations, limits)
+    }
+
+    fn frontier(&self, operations: &[Operation<'_>], culprit: usize) -> Option<Frontier> {
+        self.whole().frontier(operations, culprit)
+    }
+}
+
+/// The same while the history is recorded.
+struct ScopedWatch {
+    blocks: Vec<i64>,
+    watch: Box<dyn Watch>,
+}
+
+impl Watch for ScopedWatch {
+    fn observe(&mut self, event: &Event) {
+        if concerns(&event.op, &self.blocks) {
+            self.watch.observe(event);
+        }
+    }
+
+    fn early(&self) -> Option<&Verdict> {
+        self.watch.early()
+    }
+
+    fn finish(self: Box<Self>) -> Verdict {
+        self.watch.finish()
     }
 }
 

@@ -2,8 +2,8 @@
 //! wrote and read, by looking for the one place in the history that shows it.
 //!
 //! No graph is built and no order of versions is kept: a dependency is a claim about two transactions,
-//! and each claim is looked up in the operations alone. [`edges`](super::edges) knows the dependencies,
-//! [`sightings`](super::sightings) the anomalies that show without a cycle.
+//! and each claim is looked up in the operations alone. `edges` knows the dependencies,
+//! `sightings` the anomalies that show without a cycle.
 
 use super::explanation::Anomaly;
 use super::{edges, sightings};

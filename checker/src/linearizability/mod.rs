@@ -41,7 +41,7 @@ use crate::explain::sequential::Sequential;
 use crate::history::Operation;
 use crate::model::{Model, Register};
 use crate::special::Decision;
-use crate::verdict::{Budget, Checker, Validity, Verdict};
+use crate::verdict::{Budget, Checker, Validity, Verdict, Watch};
 use crate::{History, Key, Op};
 use entries::{Entries, NEVER};
 use search::{Answer, Found, Limit, Limits, search};
@@ -233,6 +233,10 @@ impl<M: Model + 'static> Checker for Linearizable<M> {
 
     fn object(&self) -> Option<&dyn Sequential> {
         Some(self)
+    }
+
+    fn watch(&self, budget: Budget) -> Option<Box<dyn Watch>> {
+        Some(Box::new(self.online(budget)))
     }
 
     fn check(&self, history: &History, budget: Budget) -> Verdict {

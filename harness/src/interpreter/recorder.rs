@@ -6,6 +6,7 @@
 
 use super::NemesisNote;
 use crate::exit::{Failure, Result};
+use crate::run::online::Events;
 use checker::history::jsonl;
 use checker::history::{Header, NemesisEvent};
 use checker::{Event, History, Op, Phase, ProcessId};
@@ -28,6 +29,8 @@ pub struct Recorder {
     path: PathBuf,
     last_time: u64,
     next_index: u64,
+    /// Who judges the events as they come.
+    judged_by: Option<Events>,
 }
 
 impl Recorder {
@@ -56,9 +59,15 @@ impl Recorder {
             path: path.to_owned(),
             last_time: 0,
             next_index: 0,
+            judged_by: None,
         };
         recorder.flush()?;
         Ok(recorder)
+    }
+
+    /// Hands every event on, from now on.
+    pub fn judged_by(&mut self, events: Events) {
+        self.judged_by = Some(events);
     }
 
     /// Appends a client's event. Times never run backwards: an event that was timed by a worker before
@@ -74,6 +83,8 @@ impl Recorder {
         };
         let written = self.writer.append(&event);
         written.or_else(|error| self.failed(error))?;
+        // Who does not listen any more has judged, or given up.
+        self.judged_by.take_if(|events| !events.send(&event));
         self.history.events.push(event.clone());
         Ok(event)
     }

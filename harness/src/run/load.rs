@@ -1,7 +1,7 @@
 //! The main phase and what follows it: clients, probes, status polls and the nemesis together; then healing, quiet,
 //! and the final reads.
 
-use super::{observe, prefill, prepare::Prepared};
+use super::{observe, online::Online, prefill, prepare::Prepared};
 use crate::exit::{Failure, Result};
 use crate::interpreter::{Clock, Interpreter, NemesisNote, Recorder};
 use crate::interrupt::Interrupt;
@@ -9,6 +9,7 @@ use crate::progress::{Now, Progress};
 use crate::watch::{probes::Prober, status};
 use checker::history::Header;
 use checker::history::faults::{FaultRecord, Step};
+use checker::{Budget, Validity, Verdict};
 use results::{Folder, Marks};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -47,6 +48,11 @@ pub async fn run(
         model: prepared.workload.model().to_owned(),
     };
     let mut recorder = Recorder::create(&folder.history(), header)?;
+    let (violated, violation) = watch::channel(false);
+    let online = online(prepared, progress, violated)?;
+    if let Some(online) = &online {
+        recorder.judged_by(online.events());
+    }
 
     let watchers = Watchers::start(prepared, folder, clock)?;
     let active = ActiveFaults::default();
@@ -73,6 +79,9 @@ pub async fn run(
     let (stop_load, mut load_stopped) = watch::channel(false);
     let (stop_faults, faults_stopped) = watch::channel(false);
     let interrupted = tokio::spawn(pass_on(interrupt.watch(), stop_faults.clone()));
+    let ended_early = spec
+        .fail_fast
+        .then(|| tokio::spawn(pass_on(violation.clone(), stop_faults.clone())));
     let nemesis = nemesis(
         prepared,
         folder,
@@ -113,6 +122,9 @@ pub async fn run(
     };
     let (loaded, summary) = tokio::join!(load, faults);
     interrupted.abort();
+    if let Some(ended_early) = ended_early {
+        ended_early.abort();
+    }
     shown.abort();
     marks.load_end = clock.now();
     marks.all_healed = clock.now();
@@ -128,6 +140,9 @@ pub async fn run(
         remarks.push(format!(
             "the cluster was not whole {RETURN:?} after healing: {error}"
         ));
+    }
+    if spec.fail_fast && *violation.borrow() {
+        remarks.push("the load ended at the first violation (fail-fast)".into());
     }
     if !interrupt.happened() {
         tokio::time::sleep(spec.quiet.0).await;
@@ -148,6 +163,11 @@ pub async fn run(
     watchers.finish().await?;
     marks.end = clock.now();
     recorder.finish()?;
+    if let Some(online) = online {
+        remarks.extend(gave_up(
+            tokio::task::spawn_blocking(|| online.finish()).await,
+        ));
+    }
 
     for remark in &remarks {
         progress.note(remark);
@@ -156,6 +176,31 @@ pub async fn run(
         Some(why) => Err(Failure::harness(why)),
         None => Ok(remarks),
     }
+}
+
+/// The judgement that goes on with the run, by the checkers that can.
+fn online(
+    prepared: &Prepared,
+    progress: &Progress,
+    violated: watch::Sender<bool>,
+) -> Result<Option<Online>> {
+    let spec = &prepared.spec;
+    let checkers = super::workload::checkers(&spec.workloads)?;
+    let budget = Budget {
+        time: spec.check_time.0,
+        memory: spec.check_memory.0 as usize,
+    };
+    Online::start(&checkers, budget, progress.clone(), violated)
+        .map_err(|error| Failure::harness(format!("no thread for judging: {error}")))
+}
+
+/// Why the judgement during the run told nothing, if so.
+fn gave_up(verdicts: std::result::Result<Vec<Verdict>, tokio::task::JoinError>) -> Vec<String> {
+    let verdicts = verdicts.unwrap_or_default().into_iter();
+    verdicts
+        .filter(|verdict| verdict.valid == Validity::Unknown)
+        .map(|verdict| format!("judging during the run gave up: {}", verdict.reason))
+        .collect()
 }
 
 /// What went otherwise than planned, one sentence each.

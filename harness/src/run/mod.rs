@@ -8,6 +8,7 @@ pub mod judge;
 mod load;
 pub mod machine;
 mod observe;
+pub mod online;
 pub mod prefill;
 pub mod prepare;
 pub mod stored;

@@ -14,7 +14,7 @@ mod stream;
 
 use super::{Linearizable, name};
 use crate::model::Model;
-use crate::verdict::{Budget, Verdict};
+use crate::verdict::{Budget, Verdict, Watch};
 use crate::{Event, Key, Phase, ProcessId};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -208,5 +208,19 @@ impl<M: Model> Online<M> {
                 self.events, self.held
             )));
         }
+    }
+}
+
+impl<M: Model + 'static> Watch for Online<M> {
+    fn observe(&mut self, event: &Event) {
+        self.observe(event);
+    }
+
+    fn early(&self) -> Option<&Verdict> {
+        self.early()
+    }
+
+    fn finish(self: Box<Self>) -> Verdict {
+        (*self).finish()
     }
 }
