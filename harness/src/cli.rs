@@ -323,13 +323,43 @@ pub struct ClusterRef {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Bench {
+    #[command(subcommand)]
+    pub part: Option<BenchPart>,
+    #[command(flatten)]
+    pub interpreter: BenchInterpreter,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum BenchPart {
+    /// How the time of the checkers grows with the length of a history, as a table and a plot
+    Check(BenchCheck),
+}
+
+#[derive(Debug, Args)]
+pub struct BenchInterpreter {
     /// Operations to perform
     #[arg(long, default_value_t = 500_000)]
     pub ops: u64,
     /// Number of clients
     #[arg(long, default_value_t = 32)]
     pub clients: usize,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
+pub struct BenchCheck {
+    /// Operations of the histories
+    #[arg(long, value_delimiter = ',', default_values_t = [10_000u64, 20_000, 40_000, 80_000, 160_000, 320_000])]
+    pub sizes: Vec<u64>,
+    /// Times that each is judged
+    #[arg(long, default_value_t = 3)]
+    pub repeats: u32,
+    /// Draw the times into this SVG file
+    #[arg(long, value_name = "SVG")]
+    pub plot: Option<PathBuf>,
     #[command(flatten)]
     pub output: Output,
 }

@@ -7,6 +7,7 @@
 mod availability;
 mod canvas;
 mod chains;
+mod growth;
 mod latency;
 mod recovery;
 mod strips;
@@ -18,6 +19,7 @@ use crate::recorded::Recorded;
 pub use canvas::STYLE;
 pub(crate) use canvas::fault_class;
 use canvas::{Bands, Timescale};
+pub use growth::{Curve, growth, n_log_n};
 
 /// The pictures of a run.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,6 +1,6 @@
-//! `shakedown bench`: the interpreter with clients that answer at once, recorded to disk like any run.
+//! `shakedown bench` alone: the interpreter with clients that answer at once, recorded to disk like any run.
 
-use crate::cli::Bench;
+use crate::cli::BenchInterpreter;
 use crate::exit::{Failure, Result, VALID};
 use crate::interpreter::{Clock, Interpreter, Recorder};
 use checker::history::Header;
@@ -10,17 +10,17 @@ use testbed::NodeId;
 use tokio::sync::{mpsc, watch};
 use workloads::generator::Limit;
 
-pub fn run(args: &Bench) -> Result<u8> {
+pub fn run(args: &BenchInterpreter) -> Result<u8> {
     if args.clients == 0 || args.ops == 0 {
         return Err(Failure::usage("--clients and --ops must be at least 1"));
     }
     let file = std::env::temp_dir().join(format!("shakedown-bench-{}.jsonl", std::process::id()));
-    let measured = super::runtime()?.block_on(measure(args, &file));
+    let measured = super::super::runtime()?.block_on(measure(args, &file));
     let bytes = std::fs::metadata(&file).map_or(0, |metadata| metadata.len());
     std::fs::remove_file(&file)?;
     let (done, elapsed) = measured?;
     let rate = done as f64 / elapsed.as_secs_f64();
-    let cores = std::thread::available_parallelism().map_or(0, |cores| cores.get());
+    let cores = super::cores();
     if args.output.json {
         let document = serde_json::json!({
             "ops_per_s": rate, "n": done, "seconds": elapsed.as_secs_f64(), "clients": args.clients,
@@ -38,7 +38,7 @@ pub fn run(args: &Bench) -> Result<u8> {
     Ok(VALID)
 }
 
-async fn measure(args: &Bench, file: &std::path::Path) -> Result<(u64, Duration)> {
+async fn measure(args: &BenchInterpreter, file: &std::path::Path) -> Result<(u64, Duration)> {
     let system = systems::Null::new();
     let mut clients = Vec::new();
     for _ in 0..args.clients {
