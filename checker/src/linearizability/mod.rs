@@ -44,17 +44,18 @@ use crate::special::Decision;
 use crate::verdict::{Budget, Checker, Validity, Verdict, Watch};
 use crate::{History, Key, Op};
 use entries::{Entries, NEVER};
-use search::{Answer, Found, Limit, Limits, search};
+use search::{Answer, Found, Limit, Limits, first_try, search};
 use slots::BuildWordHasher;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// At the first go an object gets so many configurations, and [`MORE`] times as many at each further
-/// one: so that one hard object does not keep an easy violation from being found.
-const FIRST_GO: u64 = 50_000;
-const MORE: u64 = 16;
+/// At the first go an object gets so many configurations, or what [`search`] tries first if that is more,
+/// and [`MORE`] times as many at each further one: so that one hard object does not keep an easy violation
+/// from being found.
+const FIRST_GO: u64 = 4_000;
+const MORE: u64 = 8;
 
 /// Objects with fewer operations in all are judged before a thread would have started.
 const WORTH_THREADS: usize = 4_000;
@@ -215,9 +216,14 @@ impl<M: Model> Linearizable<M> {
                 reached: 0,
             };
         }
+        let entries = Entries::prepare(operations, end, self.initial.clone(), true);
+        let at_least = first_try(operations.len());
         search(
-            &Entries::prepare(operations, end, self.initial.clone(), true),
-            limits,
+            &entries,
+            Limits {
+                configurations: limits.configurations.max(at_least),
+                ..limits
+            },
         )
     }
 }

@@ -53,8 +53,8 @@ pub struct Found {
 const CLOCK_EVERY: u64 = 128;
 
 /// Configurations for each way at first: enough for an object of `entries` without surprises.
-fn first_try(entries: u32) -> u64 {
-    4 * u64::from(entries) + 1_000
+pub fn first_try(entries: usize) -> u64 {
+    4 * entries as u64 + 1_000
 }
 
 /// Configurations for which the first try goes on without meeting another deadline.
@@ -154,7 +154,7 @@ fn in_turn<S: Slots>(
         ways.push(Way::Window);
     }
     ways.push(Way::Breadth);
-    let mut configurations = first_try(schedule.len()).min(limits.configurations);
+    let mut configurations = first_try(schedule.len() as usize).min(limits.configurations);
     let mut patience = PATIENCE;
     let (mut all, mut reached) = (0, 0);
     loop {

@@ -48,8 +48,11 @@ pub fn growth(name: &str, title: &str, curves: &[Curve]) -> Option<Picture> {
                 Role::Grid,
             )?;
             let text = crate::table::count(decade as u64);
-            let at = (to_x(decade), BOTTOM + 16);
-            label(area, &text, at, font(11.0, Role::Muted), HPos::Center)?;
+            let (x, side) = match to_x(decade) {
+                x if x == right => (x, HPos::Right),
+                x => (x, HPos::Center),
+            };
+            label(area, &text, (x, BOTTOM + 16), font(11.0, Role::Muted), side)?;
         }
         for decade in y.marks() {
             line(
