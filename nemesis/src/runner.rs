@@ -7,7 +7,7 @@
 use crate::context::Context;
 use crate::view::View;
 use crate::{Aim, Effect, Error, FaultJournal, Kind, Nemesis, Plan, PlannedFault, Result, Stream};
-use checker::history::faults::{FaultRecord, Step};
+use checker::history::faults::{FaultRecord, Step, UNEXPECTED_EXIT};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
@@ -15,8 +15,6 @@ use testbed::{NodeId, Process, ProcessState, Signal};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// The kind of the record of a server that ended by itself.
-pub const UNEXPECTED_EXIT: &str = "unexpected-exit";
 /// A cluster that is not whole by then is hit as it is.
 const SETTLE_LIMIT: Duration = Duration::from_secs(5);
 const SETTLE_PAUSE: Duration = Duration::from_millis(50);

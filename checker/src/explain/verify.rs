@@ -66,14 +66,29 @@ pub fn linearization<M: Model>(
     operations: &[Operation<'_>],
     order: &[usize],
 ) -> Result<M, Flaw> {
+    let order = order.iter().copied();
+    let held = linearization_while(initial, operations, order, || true)?;
+    Ok(held.expect("nothing ends it early"))
+}
+
+/// As [`linearization`], as long as `goes_on`, which is asked now and then. `None`: it did not.
+pub fn linearization_while<M: Model>(
+    initial: &M,
+    operations: &[Operation<'_>],
+    order: impl Iterator<Item = usize>,
+    mut goes_on: impl FnMut() -> bool,
+) -> Result<Option<M>, Flaw> {
     let mut there = vec![false; operations.len()];
     let mut state = initial.clone();
     // Of those that came so far, the one that began last.
     let mut latest: Option<&Operation<'_>> = None;
-    for (place, at) in order.iter().enumerate() {
-        let operation = operations.get(*at).ok_or(Flaw::Unknown(place))?;
+    for (place, at) in order.enumerate() {
+        if (place + 1).is_multiple_of(CLOCK_EVERY as usize) && !goes_on() {
+            return Ok(None);
+        }
+        let operation = operations.get(at).ok_or(Flaw::Unknown(place))?;
         let index = operation.invocation.index;
-        if std::mem::replace(&mut there[*at], true) {
+        if std::mem::replace(&mut there[at], true) {
             return Err(Flaw::Twice(index));
         }
         if operation.failure().is_some() {
@@ -101,7 +116,7 @@ pub fn linearization<M: Model>(
         .find(|(operation, there)| operation.is_ok() && !there);
     match missing {
         Some((operation, _)) => Err(Flaw::Missing(operation.invocation.index)),
-        None => Ok(state),
+        None => Ok(Some(state)),
     }
 }
 

@@ -6,6 +6,10 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The kind of the record of a server that ended by itself. It stands in the journal, but is no fault that
+/// was asked for.
+pub const UNEXPECTED_EXIT: &str = "unexpected-exit";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {

@@ -21,6 +21,8 @@ pub const NEVER: u32 = u32::MAX;
 #[derive(Clone, Debug)]
 pub struct Entry<'a> {
     pub operation: Operation<'a>,
+    /// Among the operations that the entries are of.
+    pub at: u32,
     pub call: u32,
     pub deadline: u32,
     /// Entries of one class are interchangeable but for their times.
@@ -123,7 +125,7 @@ impl<'a, M: Model> Entries<'a, M> {
         let mut classes: Vec<Class<'a>> = Vec::new();
         let mut entries: Vec<Entry<'a>> = Vec::with_capacity(operations.len());
         let mut known: HashMap<Class<'a>, u32, BuildWordHasher> = HashMap::default();
-        for operation in operations {
+        for (at, operation) in operations.iter().enumerate() {
             let call = position(operation.invoked_at);
             if call >= end {
                 break;
@@ -151,6 +153,7 @@ impl<'a, M: Model> Entries<'a, M> {
             });
             entries.push(Entry {
                 operation: *operation,
+                at: position(at),
                 call,
                 deadline,
                 class,

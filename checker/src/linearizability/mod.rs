@@ -18,6 +18,7 @@
 
 mod breadth;
 mod chains;
+mod confirm;
 mod depth;
 mod entries;
 mod explain;
@@ -43,7 +44,7 @@ use crate::model::{Model, Register};
 use crate::special::Decision;
 use crate::verdict::{Budget, Checker, Validity, Verdict, Watch};
 use crate::{History, Key, Op};
-use entries::{Entries, NEVER};
+use entries::{Entries, NEVER, position};
 use search::{Answer, Found, Limit, Limits, first_try, search};
 use slots::BuildWordHasher;
 use std::collections::HashMap;
@@ -196,7 +197,8 @@ impl<M: Model> Linearizable<M> {
         answers.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Judges what one object's operations had shown just before position `end`.
+    /// Judges what one object's operations had shown just before position `end`. An order that shows it
+    /// is one of positions among them.
     fn judge_one(&self, operations: &[Operation<'_>], end: u32, limits: Limits) -> Found {
         if Instant::now() > limits.deadline {
             return Found {
@@ -207,9 +209,10 @@ impl<M: Model> Linearizable<M> {
         }
         if let Some(decision) = self.initial.decide(operations, end) {
             return Found {
-                // The order is one of operations, not of entries; nobody asks for it here.
                 answer: match decision {
-                    Decision::Linearizable(_) => Answer::Linearizable(Vec::new()),
+                    Decision::Linearizable(order) => {
+                        Answer::Linearizable(order.into_iter().map(position).collect())
+                    }
                     Decision::NotLinearizable => Answer::NotLinearizable,
                 },
                 configurations: 0,
@@ -218,13 +221,19 @@ impl<M: Model> Linearizable<M> {
         }
         let entries = Entries::prepare(operations, end, self.initial.clone(), true);
         let at_least = first_try(operations.len());
-        search(
+        let mut found = search(
             &entries,
             Limits {
                 configurations: limits.configurations.max(at_least),
                 ..limits
             },
-        )
+        );
+        if let Answer::Linearizable(order) = &mut found.answer {
+            for at in order {
+                *at = entries.entries[*at as usize].at;
+            }
+        }
+        found
     }
 }
 
@@ -280,7 +289,8 @@ impl<M: Model + 'static> Linearizable<M> {
                     .collect::<Vec<_>>(),
             )
         } else {
-            undecided(&objects, &answers, started.elapsed()).unwrap_or_else(Verdict::valid)
+            undecided(&objects, &answers, started.elapsed())
+                .unwrap_or_else(|| self.confirm(&objects, &answers, started.elapsed()))
         };
         let configurations: u64 = answers.iter().map(|found| found.configurations).sum();
         verdict

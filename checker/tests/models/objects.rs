@@ -315,6 +315,12 @@ fn generated_histories_are_right() {
                 "{wanted:?}: {}",
                 verdict.reason
             );
+            // What is linearizable has its order held against the definition once more.
+            if MODELS.iter().any(|(model, _)| *model == kind) {
+                let detail = |name: &str| verdict.details.get(name);
+                assert_ne!(detail("confirmed"), None, "{wanted:?}");
+                assert_eq!(detail("objects"), detail("confirmed"), "{wanted:?}");
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use super::ms;
 use super::returns::{self, Return};
 use super::rto::{self, Rto};
 use crate::recorded::Recorded;
-use checker::history::faults::{FaultRecord, Step};
+use checker::history::faults::{FaultRecord, Step, UNEXPECTED_EXIT};
 use serde::{Deserialize, Serialize};
 
 /// One fault from its first step to its last. Times are nanoseconds since the start.
@@ -145,7 +145,8 @@ fn title(kind: &str, variant: &str) -> String {
 /// The faults in the order of their first step, each with the window that is attributed to it.
 pub fn lives(recorded: &Recorded) -> Vec<FaultLife> {
     let mut lives: Vec<FaultLife> = Vec::new();
-    for record in &recorded.faults {
+    let injected = |record: &&FaultRecord| record.kind != UNEXPECTED_EXIT;
+    for record in recorded.faults.iter().filter(injected) {
         let at = match lives.iter().position(|life| life.id == record.fault) {
             Some(at) => at,
             None => {
