@@ -112,10 +112,36 @@ pub const MODELS: &[(&str, &str)] = &[
 ];
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown model {name:?}; known: {known} (join several with +)")]
-pub struct UnknownModel {
-    pub name: String,
-    pub known: String,
+pub enum UnknownModel {
+    #[error("unknown model {name:?}; known: {known} (join several with +)")]
+    Name { name: String, known: String },
+    /// There is such a model, but not with what stands behind its name.
+    #[error("model {name:?} can't be had like this; {base}: {help}")]
+    Argument {
+        name: String,
+        base: &'static str,
+        help: &'static str,
+    },
+}
+
+impl UnknownModel {
+    fn of(name: &str) -> Self {
+        let base = name.split(['=', ':']).next().unwrap_or_default().trim();
+        match MODELS.iter().find(|(known, _)| *known == base) {
+            Some((base, help)) => UnknownModel::Argument {
+                name: name.to_owned(),
+                base,
+                help,
+            },
+            None => {
+                let known: Vec<&str> = MODELS.iter().map(|(name, _)| *name).collect();
+                UnknownModel::Name {
+                    name: name.to_owned(),
+                    known: known.join(", "),
+                }
+            }
+        }
+    }
 }
 
 /// The checkers that judge a history of `model`, as named in its header: one model, or several joined
@@ -131,13 +157,7 @@ pub fn checkers_for(model: &str) -> Result<Vec<Box<dyn Checker>>, UnknownModel> 
             .or_else(|| without_search(base, argument))
             .or_else(|| weak::by_name(name))
             .or_else(|| Some(Box::new(Transactional::by_name(name)?)));
-        checkers.push(found.ok_or_else(|| {
-            let known: Vec<&str> = MODELS.iter().map(|(name, _)| *name).collect();
-            UnknownModel {
-                name: name.to_owned(),
-                known: known.join(", "),
-            }
-        })?);
+        checkers.push(found.ok_or_else(|| UnknownModel::of(name))?);
     }
     Ok(checkers)
 }
@@ -191,6 +211,12 @@ mod tests {
                 "unknown model \"queue\"; known: bank, bounded-staleness, cas-register, "
             ),
             "{error}"
+        );
+        let error = checkers_for("semaphore=x").map(|_| ()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "model \"semaphore=x\" can't be had like this; semaphore: acquire and release of permits, \
+             as many as in semaphore=N (else 1); linearizable"
         );
         for right in [
             "semaphore=3",
