@@ -59,6 +59,8 @@ pub struct Options {
     pub format: Option<Format>,
     /// Default: unknown in Jepsen's EDN, seen in all others.
     pub nil_reads: Option<NilReads>,
+    /// Bytes of text, uncompressed, that are read at the most: a history takes about as much memory.
+    pub text_max: Option<u64>,
 }
 
 /// A history and how it was understood.
@@ -66,6 +68,8 @@ pub struct Options {
 pub struct Reading {
     pub history: History,
     pub format: Format,
+    /// There was more text than [`Options::text_max`] allows: the history is its beginning.
+    pub cut: bool,
     /// What whoever judges it should know, a sentence each.
     pub notes: Vec<String>,
 }
@@ -107,22 +111,28 @@ pub fn read(input: impl BufRead, file: &str, options: Options) -> Result<Reading
     let format = options
         .format
         .unwrap_or_else(|| Format::recognize(file, &head));
-    let text = Cursor::new(head).chain(text);
+    let mut text = Cursor::new(head)
+        .chain(text)
+        .take(options.text_max.unwrap_or(u64::MAX));
     let nil_reads = options.nil_reads.unwrap_or(match format {
         Format::JepsenEdn => NilReads::Unknown,
         _ => NilReads::Seen,
     });
-    let history = match format {
-        Format::Jsonl => History::from_reader(text, file)?,
-        Format::JepsenEdn => edn::read(text, file, nil_reads, edn::Empty::IsText)?,
-        Format::PorcupineKv => edn::read(text, file, nil_reads, edn::Empty::IsNil)?,
-        Format::PorcupineLog => log::read(text, file, nil_reads)?,
-        Format::Plume => sessions::plume(text, file)?,
-        Format::Awdit => sessions::awdit(text, file)?,
+    let mut history = match format {
+        Format::Jsonl => History::from_reader(&mut text, file)?,
+        Format::JepsenEdn => edn::read(&mut text, file, nil_reads, edn::Empty::IsText)?,
+        Format::PorcupineKv => edn::read(&mut text, file, nil_reads, edn::Empty::IsNil)?,
+        Format::PorcupineLog => log::read(&mut text, file, nil_reads)?,
+        Format::Plume => sessions::plume(&mut text, file)?,
+        Format::Awdit => sessions::awdit(&mut text, file)?,
     };
+    let is_full = text.limit() == 0;
+    let cut = is_full && !text.into_inner().fill_buf().map_err(at)?.is_empty();
+    history.truncated |= cut;
     Ok(Reading {
         history,
         format,
+        cut,
         notes: notes(format, nil_reads),
     })
 }

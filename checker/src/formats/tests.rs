@@ -4,7 +4,7 @@ use crate::{Event, Key, Mop, Op, Phase, Ret, Seen, Value};
 fn read_as(format: Format, text: &str) -> Result<History, String> {
     let options = Options {
         format: Some(format),
-        nil_reads: None,
+        ..Options::default()
     };
     match read(text.as_bytes(), "h", options) {
         Ok(reading) => {
@@ -107,6 +107,7 @@ fn a_read_of_nil_is_left_out_unless_nil_is_wanted() {
     let options = Options {
         format: Some(Format::JepsenEdn),
         nil_reads: Some(NilReads::Seen),
+        ..Options::default()
     };
     let reading = read(text.as_bytes(), "h", options).unwrap();
     assert_eq!(
@@ -402,4 +403,25 @@ fn formats_are_recognized_and_named() {
     }
     assert_eq!("porcupine-jepsen-log".parse(), Ok(Format::PorcupineLog));
     assert!("xml".parse::<Format>().is_err());
+}
+
+#[test]
+fn more_text_than_is_allowed_is_cut_off_and_that_is_said() {
+    let event = |kind| format!("{{:process 0 :type :{kind} :f :write :value 5}}\n");
+    let text = event("invoke") + &event("ok");
+    let reading_of = |text_max| {
+        let options = Options {
+            text_max: Some(text_max),
+            ..Options::default()
+        };
+        read(text.as_bytes(), "h.edn", options).unwrap()
+    };
+    let whole = reading_of(text.len() as u64);
+    assert!(!whole.cut && !whole.history.truncated);
+    assert_eq!(whole.history.events.len(), 2);
+    for text_max in event("invoke").len()..text.len() - 1 {
+        let part = reading_of(text_max as u64);
+        assert!(part.cut && part.history.truncated, "{text_max}");
+        assert_eq!(part.history.events.len(), 1, "{text_max}");
+    }
 }

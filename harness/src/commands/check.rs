@@ -4,6 +4,7 @@ use super::history_file;
 use crate::cli::Check;
 use crate::exit::{Failure, Result, code_of};
 use crate::run::judge;
+use crate::spec::Size;
 use checker::formats::Reading;
 use checker::{Budget, Checker, History, Validity, Verdict, explain};
 use results::explanation::Source;
@@ -12,12 +13,21 @@ use std::path::Path;
 
 pub fn run(args: &Check) -> Result<u8> {
     let progress = super::progress(args.output.quiet);
+    let default = Budget::default();
+    let budget = Budget {
+        time: args.limits.check_time.map_or(default.time, |span| span.0),
+        memory: args
+            .limits
+            .check_memory
+            .map_or(default.memory, |size| size.0 as usize),
+    };
     progress.phase("read", &args.history.display().to_string());
     let Reading {
         history,
         format,
+        cut,
         notes,
-    } = history_file::read(&args.history, &args.input)?;
+    } = history_file::read(&args.history, &args.input, Some(budget.memory as u64))?;
     let model = match (&args.model, &history.header) {
         (Some(model), _) => model.clone(),
         (None, Some(header)) => header.model.clone(),
@@ -34,14 +44,6 @@ pub fn run(args: &Check) -> Result<u8> {
         }
     };
     let checkers = checker::checkers_for(&model).map_err(Failure::usage)?;
-    let default = Budget::default();
-    let budget = Budget {
-        time: args.limits.check_time.map_or(default.time, |span| span.0),
-        memory: args
-            .limits
-            .check_memory
-            .map_or(default.memory, |size| size.0 as usize),
-    };
     progress.phase(
         "judge",
         &format!("{} events, model {model}", history.events.len()),
@@ -51,6 +53,14 @@ pub fn run(args: &Check) -> Result<u8> {
         verdicts.insert(
             "history".into(),
             Verdict::unknown("the history has no operations: nothing was tested"),
+        );
+    } else if cut {
+        verdicts.insert(
+            "history".into(),
+            Verdict::unknown(format!(
+                "only the first {} of text were read: as much as --check-memory allows; judged up to there",
+                Size(budget.memory as u64)
+            )),
         );
     } else if history.truncated {
         verdicts.insert(

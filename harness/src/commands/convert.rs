@@ -12,7 +12,7 @@ pub fn run(args: &Convert) -> Result<u8> {
     if let Some(model) = &args.model {
         checker::checkers_for(model).map_err(Failure::usage)?;
     }
-    let reading = history_file::read(&args.from, &args.input)?;
+    let reading = history_file::read(&args.from, &args.input, None)?;
     let history = reading.history;
     let header = match (&args.model, &history.header) {
         (None, header) => header.clone(),

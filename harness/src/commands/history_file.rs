@@ -8,11 +8,12 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-/// Reads a file, or standard input where it is called `-`.
-pub fn read(path: &Path, input: &Input) -> Result<Reading> {
+/// Reads a file, or standard input where it is called `-`; at most so many bytes of text.
+pub fn read(path: &Path, input: &Input, text_max: Option<u64>) -> Result<Reading> {
     let options = Options {
         format: input.format,
         nil_reads: input.nil_reads,
+        text_max,
     };
     match path.as_os_str() == "-" {
         true => formats::read(io::stdin().lock(), "standard input", options),

@@ -84,6 +84,19 @@ fn a_history_is_judged_whoever_wrote_it() {
         code == 2 && stdout.contains("middle of an event"),
         "{stdout}"
     );
+    let limited = [
+        "check",
+        "good.jsonl",
+        "--model",
+        "register",
+        "--check-memory",
+        "200B",
+    ];
+    let (code, stdout, _) = place.run(&limited);
+    assert!(
+        code == 2 && stdout.contains("only the first 200B of text were read"),
+        "{stdout}"
+    );
 }
 
 #[test]
