@@ -1,10 +1,13 @@
-//! What the fuzzers hold, with any compiler: their corpus, and so many mutations of it.
+//! What the fuzzers hold, with any compiler: their corpus, so many mutations of it, and fresh ones for some
+//! seconds, 3 unless `SHAKEDOWN_FUZZ_SECONDS` says otherwise. The seed of the fresh ones is printed, and
+//! `SHAKEDOWN_FUZZ_SEED` repeats them.
 
 use checker::formats::Format;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
 
 #[path = "../../fuzz/src/lib.rs"]
 mod fuzz;
@@ -85,6 +88,58 @@ fn no_reader_fails_on_its_corpus_or_on_mutations_of_it() {
             }
         }
     }
+}
+
+/// A seed that is another one each time.
+fn now() -> u64 {
+    let since = SystemTime::UNIX_EPOCH.elapsed();
+    since.map_or(0, |since| since.as_nanos() as u64)
+}
+
+/// Cases from fresh seeds, until the time is up.
+fn fresh(case: impl Fn(u64)) {
+    let number = |name: &str| Some(std::env::var(name).ok()?.parse::<u64>().expect(name));
+    let seconds = number("SHAKEDOWN_FUZZ_SECONDS").unwrap_or(3);
+    let first = number("SHAKEDOWN_FUZZ_SEED").unwrap_or_else(now);
+    println!("fresh cases: SHAKEDOWN_FUZZ_SEED={first}");
+    let started = Instant::now();
+    let mut cases = 0;
+    while started.elapsed() < Duration::from_secs(seconds) {
+        case(first.wrapping_add(cases));
+        cases += 1;
+    }
+    println!("{cases} fresh cases in {seconds} s");
+}
+
+#[test]
+fn no_reader_fails_on_fresh_mutations() {
+    let files: Vec<(Format, Vec<u8>)> = Format::ALL
+        .into_iter()
+        .flat_map(|format| {
+            let files = corpus(&format.name().replace('-', "_"));
+            files.into_iter().map(move |bytes| (format, bytes))
+        })
+        .collect();
+    fresh(|seed| {
+        let mut rng = Pcg64::seed_from_u64(seed);
+        let (format, bytes) = &files[rng.random_range(0..files.len())];
+        let mut bytes = bytes.clone();
+        for _ in 0..rng.random_range(1..6) {
+            bytes = mutated(&bytes, &mut rng);
+        }
+        let shown = Shown(&bytes);
+        fuzz::parse(*format, &bytes);
+        std::mem::forget(shown);
+    });
+}
+
+#[test]
+fn the_search_finds_in_fresh_histories_what_trying_all_orders_finds() {
+    fresh(|seed| {
+        let mut bytes = [0; 40];
+        Pcg64::seed_from_u64(seed).fill(&mut bytes[..]);
+        fuzz::judge(&bytes);
+    });
 }
 
 #[test]
