@@ -1,6 +1,8 @@
 //! Linearizability by every model.
 
+use crate::definition::linearizable;
 use crate::spoil;
+use checker::explain::verify;
 use checker::generate::{self, Kind};
 use checker::history::Operation;
 use checker::linearizability::Linearizable;
@@ -9,7 +11,6 @@ use checker::special::Decision;
 use checker::{Budget, Checker, History, Key, Op, Ret, Validity, Value, checkers_for};
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
-use std::collections::HashSet;
 use std::time::Duration;
 
 /// Small histories for each model, and for each kind of values.
@@ -74,58 +75,10 @@ impl<M: Model> Model for Searched<M> {
     }
 }
 
-/// The definition, tried out: some operation that nothing precedes goes first, then the rest. What was
-/// tried is remembered as the set of operations that went before.
-fn brute_force<M: Model>(initial: &M, operations: &[Operation<'_>]) -> bool {
-    fn goes_on<M: Model>(
-        state: &M,
-        gone: u32,
-        operations: &[Operation<'_>],
-        seen: &mut HashSet<(u32, M)>,
-    ) -> bool {
-        let rest = || (0..operations.len()).filter(|at| gone & (1 << at) == 0);
-        if !rest().any(|at| operations[at].is_ok()) {
-            return true;
-        }
-        if !seen.insert((gone, state.clone())) {
-            return false;
-        }
-        rest().any(|at| {
-            let first = &operations[at];
-            let preceded = rest().any(|other| {
-                let other = &operations[other];
-                other.is_ok() && other.completed_at.is_some_and(|end| end < first.invoked_at)
-            });
-            !preceded
-                && first.failure().is_none()
-                && state
-                    .step(first.op(), first.ret())
-                    .is_some_and(|next| goes_on(&next, gone | 1 << at, operations, seen))
-        })
-    }
-    goes_on(initial, 0, operations, &mut HashSet::new())
-}
-
-/// A witness must be legal, in real-time order, and hold every operation that succeeded, each once.
+/// Says why the order is no linearization.
 fn assert_witness<M: Model>(initial: &M, operations: &[Operation<'_>], order: &[usize]) {
-    let mut state = initial.clone();
-    let mut latest_call = 0;
-    for at in order {
-        let operation = &operations[*at];
-        state = state
-            .step(operation.op(), operation.ret())
-            .unwrap_or_else(|| panic!("{order:?} is not legal at {at}"));
-        if operation.is_ok() {
-            let completed_at = operation.completed_at.expect("it succeeded");
-            assert!(completed_at >= latest_call, "{order:?} breaks real time");
-        }
-        latest_call = latest_call.max(operation.invoked_at);
-    }
-    let taken: HashSet<usize> = order.iter().copied().collect();
-    assert_eq!(taken.len(), order.len(), "{order:?}");
-    for (at, operation) in operations.iter().enumerate() {
-        assert!(!operation.is_ok() || taken.contains(&at), "{order:?}");
-    }
+    verify::linearization(initial, operations, order)
+        .unwrap_or_else(|flaw| panic!("{order:?}: {flaw}"));
 }
 
 /// Compares all ways to judge a model with the definition.
@@ -143,7 +96,7 @@ impl model::Visitor for Compare {
             let mut rng = Pcg64::seed_from_u64(seed);
             let history = spoil::small(self.kind, self.values, seed, &mut rng);
             let operations = history.operations().unwrap();
-            let truth = brute_force(&initial, &operations);
+            let truth = linearizable(&initial, &operations);
             let succeeded = operations.iter().any(|operation| operation.is_ok());
             let expected = match (truth, succeeded) {
                 (_, false) => Validity::Unknown,

@@ -1,5 +1,6 @@
 //! The weaker models against their definitions.
 
+use crate::definition::ordered;
 use crate::spoil;
 use checker::generate::Kind;
 use checker::history::Operation;
@@ -12,41 +13,6 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 const CASES: u64 = 1_200;
-
-/// Whether some order of all that succeeded and some of what is unknown is legal and keeps `precedes`.
-fn ordered<M: Model>(
-    initial: &M,
-    operations: &[Operation<'_>],
-    precedes: &dyn Fn(&Operation<'_>, &Operation<'_>) -> bool,
-) -> bool {
-    fn goes_on<M: Model>(
-        state: &M,
-        gone: u32,
-        operations: &[Operation<'_>],
-        precedes: &dyn Fn(&Operation<'_>, &Operation<'_>) -> bool,
-        seen: &mut HashSet<(u32, M)>,
-    ) -> bool {
-        let rest = || (0..operations.len()).filter(|at| gone & (1 << at) == 0);
-        if !rest().any(|at| operations[at].is_ok()) {
-            return true;
-        }
-        if !seen.insert((gone, state.clone())) {
-            return false;
-        }
-        rest().any(|at| {
-            let first = &operations[at];
-            let preceded = rest().any(|other| {
-                other != at && operations[other].is_ok() && precedes(&operations[other], first)
-            });
-            !preceded
-                && first.failure().is_none()
-                && state
-                    .step(first.op(), first.ret())
-                    .is_some_and(|next| goes_on(&next, gone | 1 << at, operations, precedes, seen))
-        })
-    }
-    goes_on(initial, 0, operations, precedes, &mut HashSet::new())
-}
 
 fn expected(truth: bool, operations: &[Operation<'_>]) -> Validity {
     match operations.iter().any(|operation| operation.is_ok()) {

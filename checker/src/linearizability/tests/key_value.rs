@@ -1,7 +1,8 @@
 //! Several keys, with get, put, delete and cas: judged key by key, and as one object.
 
 use super::decide;
-use super::random::{SMALL, Shape, brute_force, random_history};
+use super::definition::linearizable;
+use super::random::{SMALL, Shape, random_history};
 use crate::linearizability::Linearizable;
 use crate::model::{Footprint, Model, Register};
 use crate::{Budget, Checker, Event, History, Key, Op, Phase, ProcessId, Ret, Validity, Value};
@@ -134,7 +135,7 @@ fn a_store_is_judged_by_its_keys_as_it_is_as_a_whole() {
         let mut rng = Pcg64::seed_from_u64(seed);
         let history = store_history(&mut rng, shapes[seed as usize % shapes.len()]);
         let operations = history.operations().unwrap();
-        let truth = brute_force(&Store::default(), &operations);
+        let truth = linearizable(&Store::default(), &operations);
         let whole = decide(Store::default(), &operations, true);
         assert_eq!(whole, truth, "seed {seed} as a whole: {history:#?}");
         let by_key = Linearizable::new(Cell::default(), |_| true);

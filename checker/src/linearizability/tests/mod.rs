@@ -1,5 +1,7 @@
 //! The search against the definition: every order of every choice of operations, for small histories.
 
+#[path = "../../../tests/definition/mod.rs"]
+mod definition;
 mod key_value;
 mod limits;
 mod random;
@@ -13,9 +15,10 @@ use super::window;
 use crate::history::Operation;
 use crate::model::{Model, Register};
 use crate::{Budget, History, Validity};
+use definition::linearizable;
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
-use random::{Log, Opaque, SMALL, Shape, brute_force, random_history};
+use random::{Log, Opaque, SMALL, Shape, random_history};
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
@@ -131,7 +134,7 @@ fn compare(cases: u64, shape: Shape) {
         let (truth, answers) = if shape.lists {
             let log = Log::default();
             (
-                brute_force(&log, &operations),
+                linearizable(&log, &operations),
                 answers(&log, &history, &operations),
             )
         } else {
@@ -142,7 +145,7 @@ fn compare(cases: u64, shape: Shape) {
                 all.push(false);
             }
             all.extend(answers(&Opaque(register.clone()), &history, &operations));
-            (brute_force(&register, &operations), all)
+            (linearizable(&register, &operations), all)
         };
         for answer in &answers {
             assert_eq!(*answer, truth, "seed {seed}: {answers:?} in {history:#?}");

@@ -1,11 +1,9 @@
-//! Small random histories, and the definition of linearizability to judge them by.
+//! Small random histories.
 
-use crate::history::Operation;
 use crate::model::{Model, Register};
 use crate::{Event, History, Key, Op, Phase, ProcessId, Reason, Ret, Value};
 use rand::RngExt;
 use rand_pcg::Pcg64;
-use std::collections::HashSet;
 
 /// A register without footprints, so that the search knows nothing of values.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -33,38 +31,6 @@ impl Model for Log {
             _ => None,
         }
     }
-}
-
-/// The definition, tried out: some operation that nothing precedes goes first, then the rest. What was
-/// tried is remembered as the set of operations that went before.
-pub fn brute_force<M: Model>(initial: &M, operations: &[Operation<'_>]) -> bool {
-    fn goes_on<M: Model>(
-        state: &M,
-        gone: u32,
-        operations: &[Operation<'_>],
-        seen: &mut HashSet<(u32, M)>,
-    ) -> bool {
-        let rest = || (0..operations.len()).filter(|at| gone & (1 << at) == 0);
-        if !rest().any(|at| operations[at].is_ok()) {
-            return true;
-        }
-        if !seen.insert((gone, state.clone())) {
-            return false;
-        }
-        rest().any(|at| {
-            let first = &operations[at];
-            let preceded = rest().any(|other| {
-                let other = &operations[other];
-                other.is_ok() && other.completed_at.is_some_and(|end| end < first.invoked_at)
-            });
-            !preceded
-                && first.failure().is_none()
-                && state
-                    .step(first.op(), first.ret())
-                    .is_some_and(|next| goes_on(&next, gone | 1 << at, operations, seen))
-        })
-    }
-    goes_on(initial, 0, operations, &mut HashSet::new())
 }
 
 #[derive(Clone, Copy)]
