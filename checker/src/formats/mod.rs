@@ -11,6 +11,7 @@
 
 mod assemble;
 mod edn;
+mod fields;
 mod log;
 mod sessions;
 

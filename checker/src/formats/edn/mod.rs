@@ -11,7 +11,8 @@ pub use datum::Datum;
 pub use scan::{Item, Place, Scanner, Stop};
 
 use super::NilReads;
-use super::assemble::{Assembler, Line, Misfit, Who};
+use super::assemble::{Assembler, Line, Who};
+use super::fields::Misfit;
 use crate::History;
 use crate::history::jsonl::ReadError;
 use std::io::BufRead;

@@ -36,6 +36,7 @@
 //! is one object, [`SINGLE_KEY`]), a completion's `value` where the invocation has told it, and fields
 //! it does not know. It does not forgive a line it cannot understand: only the last line may be cut.
 
+mod fields;
 mod quick;
 mod read;
 mod write;
