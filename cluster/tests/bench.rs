@@ -108,7 +108,9 @@ fn a_restart_ends_with_a_read_of_the_last_key() {
     };
     let document = bench(&[&args[..], peer].concat()).unwrap();
     assert!(median(&document, "strata-checkpoint+log s") > 0.0);
-    assert!(document["runs"][1]["replayed"].as_u64().unwrap() >= 4_096);
+    // What the last of the 64 writers wrote is replayed once it is known to be committed, after that.
+    let replayed = document["runs"][1]["replayed"].as_u64().unwrap();
+    assert!(replayed >= 4_096 - 64, "{replayed}");
 }
 
 #[test]
