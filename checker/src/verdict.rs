@@ -7,10 +7,13 @@ use std::fmt;
 use std::time::Duration;
 
 /// Three-valued; ordered so that the worst is the greatest: `max` combines verdicts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Validity {
     Valid,
+    #[default]
     Unknown,
     Invalid,
 }

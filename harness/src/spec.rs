@@ -4,6 +4,7 @@
 //! a report can say what was tested.
 
 use crate::exit::{Failure, Result};
+use nemesis::PlannedFault;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,6 +28,10 @@ pub struct Spec {
     pub prefill: Size,
     /// Kinds of fault; empty: nothing is broken.
     pub nemesis: Vec<String>,
+    /// Faults at their times, as `--plan --json` prints them: instead of those that the seed would choose
+    /// from `nemesis`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub schedule: Vec<PlannedFault>,
     /// Length of the main phase.
     pub time: Span,
     /// Operations per second that the history clients aim at, together.
@@ -79,6 +84,7 @@ impl Default for Spec {
             nemesis: ["kill", "pause", "partition", "lag"]
                 .map(String::from)
                 .to_vec(),
+            schedule: Vec::new(),
             time: Span(Duration::from_secs(60)),
             rate: 800,
             clients: 20,

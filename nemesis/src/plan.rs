@@ -13,7 +13,8 @@ use std::time::Duration;
 /// those before it took longer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedFault {
-    /// Counts from 1.
+    /// Counts from 1; given by the place in the plan where it is left out.
+    #[serde(default)]
     pub number: u32,
     pub kind: Kind,
     /// Of a kind that has several ways.
@@ -57,6 +58,18 @@ impl Plan {
             duration_ms: duration.as_millis() as u64,
             faults: Vec::new(),
             left_out: Vec::new(),
+        }
+    }
+
+    /// These faults, numbered by their place.
+    pub fn of(seed: u64, nodes: usize, duration: Duration, faults: &[PlannedFault]) -> Self {
+        let numbered = (1..).zip(faults).map(|(number, fault)| PlannedFault {
+            number,
+            ..fault.clone()
+        });
+        Self {
+            faults: numbered.collect(),
+            ..Self::quiet(seed, nodes, duration)
         }
     }
 

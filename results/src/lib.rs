@@ -12,10 +12,12 @@ pub mod explanation;
 pub mod folder;
 pub mod junit;
 pub mod measure;
+pub mod metrics;
 pub mod observe;
 pub mod plots;
 mod recorded;
 pub mod report;
+pub mod sweep;
 pub mod table;
 
 pub use folder::{Error, Folder};

@@ -11,6 +11,7 @@ mod observe;
 pub mod online;
 pub mod prefill;
 pub mod prepare;
+pub mod session;
 pub mod stored;
 pub mod workload;
 

@@ -6,7 +6,7 @@ use crate::spec::Spec;
 use nemesis::schedule::Schedule;
 use nemesis::{Kind, Plan};
 use results::{Folder, Marks, Method, Run};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,11 +37,19 @@ pub struct Checked {
 
 /// Checks names and settings.
 pub fn check(spec: Spec, binary: Option<PathBuf>) -> Result<Checked> {
-    let kinds = spec
-        .nemesis
-        .iter()
-        .map(|name| kind(name))
-        .collect::<Result<Vec<_>>>()?;
+    let kinds = match spec.schedule.as_slice() {
+        [] => spec
+            .nemesis
+            .iter()
+            .map(|name| kind(name))
+            .collect::<Result<Vec<_>>>()?,
+        faults => faults
+            .iter()
+            .map(|fault| fault.kind)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect(),
+    };
     workload::by_names(&spec.workloads)?;
     let options = systems::registry::Options {
         binary: Some(binary.map_or_else(default_binary, Ok)?),
@@ -68,8 +76,11 @@ pub fn check(spec: Spec, binary: Option<PathBuf>) -> Result<Checked> {
     })
 }
 
-/// The plan of faults for this seed.
+/// The plan of faults: the spec's own, or that of the seed.
 pub fn plan(spec: &Spec, kinds: &[Kind], seed: u64) -> Result<Plan> {
+    if !spec.schedule.is_empty() {
+        return Ok(Plan::of(seed, spec.nodes, spec.time.0, &spec.schedule));
+    }
     let schedule = Schedule::new(spec.nodes, spec.time.0, kinds);
     schedule
         .plan(seed)
@@ -173,7 +184,7 @@ impl Prepared {
             seed: self.seed,
             system: spec.system.clone(),
             workload: spec.workloads.join("+"),
-            nemesis: spec.nemesis.clone(),
+            nemesis: self.plan.kinds().iter().map(Kind::to_string).collect(),
             environment: self.environment_name().to_owned(),
             nodes: self.nodes.iter().map(NodeId::to_string).collect(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
