@@ -5,6 +5,7 @@
 //! recorded, put together, is a [`Recorded`]; [`measure()`] turns it into [`Results`], which is
 //! `results.json`. From these two [`plots`] draws, [`report`] writes the page, [`table`] the terminal
 //! summary and [`junit`] the file for build servers. [`explanation`] draws why a history is invalid.
+//! [`statistics`] says what may be concluded from several runs.
 //!
 //! Only [`folder`] touches the disk. Nothing here reads a clock besides the one that names a folder.
 
@@ -17,6 +18,7 @@ pub mod observe;
 pub mod plots;
 mod recorded;
 pub mod report;
+pub mod statistics;
 pub mod sweep;
 pub mod table;
 
