@@ -30,6 +30,8 @@ pub enum Command {
     /// Judge and measure a recorded run again
     #[command(after_long_help = exit::HELP)]
     Analyze(Analyze),
+    /// Compare runs, sweeps or suites: what changed, by how much, how surely
+    Compare(crate::commands::compare::Compare),
     /// Judge a history file
     #[command(after_long_help = exit::HELP)]
     Check(Check),

@@ -2,11 +2,13 @@
 //!
 //! [`cli`] is the command line, [`commands`] has one file a command. A run is [`run::test`], which reads as its
 //! phases; operations are performed by the [`interpreter`] and availability is watched by [`watch`].
+//! [`compare`] finds the runs of a comparison, and makes those of an A/B comparison in turns.
 //! [`simulated`] plays workloads in strata's simulation.
 //! [`exit`] has the exit codes of the contract.
 
 pub mod cli;
 pub mod commands;
+pub mod compare;
 pub mod exit;
 pub mod interpreter;
 pub mod interrupt;

@@ -5,10 +5,11 @@
 //! recorded, put together, is a [`Recorded`]; [`measure()`] turns it into [`Results`], which is
 //! `results.json`. From these two [`plots`] draws, [`report`] writes the page, [`table`] the terminal
 //! summary and [`junit`] the file for build servers. [`explanation`] draws why a history is invalid.
-//! [`statistics`] says what may be concluded from several runs.
+//! [`compare`] holds runs against each other, [`statistics`] says what may be concluded from several runs.
 //!
 //! Only [`folder`] touches the disk. Nothing here reads a clock besides the one that names a folder.
 
+pub mod compare;
 pub mod explanation;
 pub mod folder;
 pub mod junit;

@@ -80,6 +80,11 @@ fn operations(results: &Results) -> Option<&Quantiles> {
     (all.n > 0).then_some(all)
 }
 
+fn probed_writes(results: &Results) -> Option<&Quantiles> {
+    let writes = results.latency.probes.get("write")?;
+    (writes.n > 0).then_some(writes)
+}
+
 fn load_seconds(results: &Results) -> Option<f64> {
     let nanoseconds = results
         .marks
@@ -123,6 +128,18 @@ pub const ALL: &[Metric] = &[
         Unit::Time,
         "longest latency of a successful operation",
         |r| Some(operations(r)?.max_ms),
+    ),
+    lower(
+        "latency.write_p50",
+        Unit::Time,
+        "median latency of successful writes of the probes, from the intended send",
+        |r| Some(probed_writes(r)?.p50_ms),
+    ),
+    lower(
+        "latency.write_p99",
+        Unit::Time,
+        "99th percentile of the latency of successful writes of the probes",
+        |r| Some(probed_writes(r)?.p99_ms),
     ),
     higher(
         "availability.served",

@@ -4,6 +4,7 @@ mod analyze;
 mod bench;
 mod check;
 mod cluster;
+pub(crate) mod compare;
 mod convert;
 mod doctor;
 mod gen_history;
@@ -26,6 +27,7 @@ pub fn run(cli: Cli) -> Result<u8> {
     match cli.command {
         Command::Test(args) => test::run(&args),
         Command::Analyze(args) => analyze::run(&args),
+        Command::Compare(args) => compare::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Convert(args) => convert::run(&args),
         Command::GenHistory(args) => gen_history::run(&args),

@@ -9,6 +9,7 @@ mod canvas;
 mod chains;
 mod growth;
 mod latency;
+mod overlay;
 mod recovery;
 mod strips;
 mod throughput;
@@ -20,6 +21,7 @@ pub use canvas::STYLE;
 pub(crate) use canvas::fault_class;
 use canvas::{Bands, Timescale};
 pub use growth::{Curve, growth, n_log_n};
+pub use overlay::{changes, overlay};
 
 /// The pictures of a run.
 #[derive(Clone, Debug, Default, PartialEq)]
