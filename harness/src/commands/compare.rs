@@ -13,8 +13,12 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Args)]
 pub struct Compare {
     /// Base and new: two run folders or folders with runs. With --with: the runs of the base
-    #[arg(required_unless_present = "ab", conflicts_with = "ab")]
-    pub runs: Vec<PathBuf>,
+    #[arg(
+        value_name = "RUN",
+        required_unless_present = "ab",
+        conflicts_with = "ab"
+    )]
+    pub paths: Vec<PathBuf>,
     /// The new runs
     #[arg(long, value_name = "RUN", num_args = 1.., conflicts_with = "ab")]
     pub with: Vec<PathBuf>,
@@ -58,10 +62,10 @@ pub fn run(args: &Compare) -> Result<u8> {
 
 /// Which paths are the base and which are new.
 fn sides(args: &Compare) -> Result<(&[PathBuf], &[PathBuf])> {
-    match (args.runs.as_slice(), args.with.as_slice()) {
+    match (args.paths.as_slice(), args.with.as_slice()) {
         ([base, new], []) => Ok((std::slice::from_ref(base), std::slice::from_ref(new))),
         (runs, []) => Err(Failure::usage(format!(
-            "{} runs: give two, or put the new ones after --with",
+            "give two runs, or put the new ones after --with; {} given",
             runs.len()
         ))),
         (base, new) => Ok((base, new)),

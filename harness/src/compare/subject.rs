@@ -153,9 +153,16 @@ fn circumstances(stored: &Stored) -> Result<BTreeMap<String, String>> {
             named.insert(name.clone(), plain(value));
         }
     }
-    let faults = match run.nemesis.is_empty() {
+    // What was asked for: a plan of a short run may not have drawn all of it.
+    let mut kinds: Vec<String> = match stored.spec.schedule.as_slice() {
+        [] => stored.spec.nemesis.clone(),
+        faults => faults.iter().map(|fault| fault.kind.to_string()).collect(),
+    };
+    kinds.sort();
+    kinds.dedup();
+    let faults = match kinds.is_empty() {
         true => "none".to_owned(),
-        false => run.nemesis.join("+"),
+        false => kinds.join("+"),
     };
     named.insert("faults".into(), faults);
     Ok(named)

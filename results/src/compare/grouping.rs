@@ -1,10 +1,11 @@
 //! Which runs of one side belong to which of the other.
 //!
 //! Runs of one side that differ among themselves (the cells of a sweep, the tests of a suite) are told apart by
-//! what differs: name, faults, system and settings. A side without such differences is one group, whatever
+//! what differs: name, load, faults, system and settings. A side without such differences is one group, whatever
 //! the other side is called.
 
 use super::Entry;
+use super::circumstances::MACHINE;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) struct Matched<'a> {
@@ -49,14 +50,13 @@ pub(super) fn matched<'a>(base: &'a [Entry], new: &'a [Entry]) -> Matched<'a> {
 }
 
 fn marks(entry: &Entry) -> BTreeMap<String, String> {
-    let run = &entry.results.run;
-    let faults = match run.nemesis.is_empty() {
-        true => "none".to_owned(),
-        false => run.nemesis.join("+"),
-    };
-    let mut marks = entry.subject.clone();
-    marks.insert("name".into(), run.name.clone());
-    marks.insert("faults".into(), faults);
+    let load = entry.circumstances.iter();
+    let mut marks: BTreeMap<String, String> = load
+        .filter(|(name, _)| !name.starts_with(MACHINE))
+        .chain(&entry.subject)
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    marks.insert("name".into(), entry.results.run.name.clone());
     marks
 }
 
