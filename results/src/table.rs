@@ -365,7 +365,8 @@ pub(crate) fn optional(ms: Option<f64>) -> String {
 
 /// Milliseconds for a reader: three digits that matter.
 pub fn duration(ms: f64) -> String {
-    match ms {
+    // -0 is no time that a reader knows.
+    match ms + 0.0 {
         ms if ms >= 100_000.0 => format!("{:.0} s", ms / 1e3),
         ms if ms >= 10_000.0 => format!("{:.1} s", ms / 1e3),
         ms if ms >= 1_000.0 => format!("{:.2} s", ms / 1e3),
@@ -437,6 +438,7 @@ mod tests {
         assert_eq!(percent(0.99999), "99.99 %");
         assert_eq!(percent(1.0), "100.00 %");
         assert_eq!(percent(0.07), "7.00 %");
+        assert_eq!(duration(-0.0), "0 ms");
         assert_eq!(duration(0.123), "0.12 ms");
         assert_eq!(duration(20.0), "20 ms");
         assert_eq!(duration(1_234.0), "1.23 s");

@@ -363,3 +363,12 @@ fn lost_writes_are_counted_over_all_ledgers() {
     assert_eq!((rpo.lost, rpo.acknowledged), (82, 40_824));
     assert_eq!(rpo.lost_seconds, 0.4125);
 }
+
+#[test]
+fn no_outage_is_no_time_and_not_its_negative() {
+    let mut recorded = specimen::recorded();
+    recorded.probes.retain(|probe| probe.ok);
+    let outages = measure(&recorded).availability.service.outages;
+    assert_eq!(outages.count, 0);
+    assert!(outages.total_ms.is_sign_positive());
+}

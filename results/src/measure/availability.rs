@@ -156,7 +156,8 @@ pub(crate) fn outages(probes: &[&Probe], method: &Method) -> Outages {
     Outages {
         count: lengths.len() as u64,
         longest_ms: lengths.last().copied().unwrap_or_default(),
-        total_ms: (lengths.iter().sum::<f64>() * 1e3).round() / 1e3,
+        // The sum of no floats is -0.
+        total_ms: (lengths.iter().fold(0.0, |sum, ms| sum + ms) * 1e3).round() / 1e3,
         p50_ms: nearest_rank(&lengths, 0.5),
         p95_ms: nearest_rank(&lengths, 0.95),
         intervals: intervals
