@@ -4,7 +4,7 @@ mod specimen;
 
 use checker::history::faults::{FaultRecord, Step};
 use checker::{Validity, Verdict};
-use results::measure::{FaultSummary, Gate, Results, Rto};
+use results::measure::{FaultSummary, Gate, Moment, Results, Rto};
 use results::{Recorded, measure};
 use specimen::MS;
 use std::sync::OnceLock;
@@ -367,8 +367,55 @@ fn lost_writes_are_counted_over_all_ledgers() {
 #[test]
 fn no_outage_is_no_time_and_not_its_negative() {
     let mut recorded = specimen::recorded();
-    recorded.probes.retain(|probe| probe.ok);
+    recorded
+        .probes
+        .retain(|probe| probe.ok && probe.done - probe.intended < 100 * MS);
     let outages = measure(&recorded).availability.service.outages;
     assert_eq!(outages.count, 0);
     assert!(outages.total_ms.is_sign_positive());
+}
+
+#[test]
+fn the_timeline_of_a_fault_holds_every_moment_with_its_time_or_its_reason() {
+    let results = clean();
+    let at = |id, moment| {
+        let timeline = &rto(results, id).timeline;
+        timeline.iter().find(|m| m.moment == moment).unwrap()
+    };
+    for fault in &results.faults {
+        let timeline = &fault.rto.as_ref().unwrap().timeline;
+        let moments: Vec<Moment> = timeline.iter().map(|m| m.moment).collect();
+        assert_eq!(moments, Moment::ALL);
+        for milestone in timeline {
+            assert_ne!(
+                milestone.at_ms.is_some(),
+                milestone.reason.is_some(),
+                "fault {}: {milestone:?}",
+                fault.id
+            );
+        }
+    }
+    assert_eq!(at(1, Moment::Effective).at_ms, Some(0.0));
+    near(at(1, Moment::FirstFailed).at_ms, 0.0, 25.0);
+    near(at(1, Moment::Detected).at_ms, 800.0, 50.0);
+    near(at(1, Moment::Elected).at_ms, 1_200.0, 50.0);
+    near(at(3, Moment::FirstOkNew).at_ms, 1_501.0, 0.001);
+    near(at(3, Moment::FirstOkKept).at_ms, 1_701.0, 0.001);
+    near(at(1, Moment::Healed).at_ms, 4_300.0, 0.001);
+    near(at(1, Moment::Rejoined).at_ms, 5_000.0, 50.0);
+    // Slower for 800 ms after the outage: throughput and p99 take that long.
+    near(at(1, Moment::ThroughputBack).at_ms, 1_950.0, 150.0);
+    let ordered = |id| {
+        let time = |moment| at(id, moment).at_ms.unwrap();
+        time(Moment::ThroughputBack) <= time(Moment::P99Back)
+            && time(Moment::P99Back) <= rto(results, id).steady_ms.unwrap()
+    };
+    assert!(ordered(1) && ordered(3));
+    assert!(
+        at(2, Moment::FirstFailed)
+            .reason
+            .as_ref()
+            .unwrap()
+            .starts_with("no request failed")
+    );
 }

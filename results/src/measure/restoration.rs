@@ -48,12 +48,8 @@ pub(crate) fn first_success(
     class: Class,
 ) -> Restoration {
     let nodes = serving_nodes(recorded, fault);
-    let probes: Vec<&Probe> = recorded
-        .probes
-        .iter()
-        .filter(|probe| probe.done >= t0 && probe.intended < fault.window_end)
-        .filter(|probe| class.holds(probe) && nodes.contains(probe.node.as_str()))
-        .collect();
+    let mut probes = around(recorded, fault, t0, &nodes);
+    probes.retain(|probe| class.holds(probe));
     if probes.iter().all(|probe| probe.intended < t0) {
         return Restoration::NoProbes;
     }
@@ -70,6 +66,22 @@ pub(crate) fn first_success(
                 Restoration::After,
             ),
     }
+}
+
+/// When the first probe failed because of the fault, on any connection, after t0; a probe under way at t0
+/// failed from then on.
+pub(crate) fn first_failure(recorded: &Recorded, fault: &FaultLife, t0: u64) -> Option<u64> {
+    let nodes = serving_nodes(recorded, fault);
+    let probes = around(recorded, fault, t0, &nodes);
+    [Connection::Kept, Connection::New]
+        .into_iter()
+        .filter_map(|connection| {
+            let class = Class::Connection(connection);
+            let own: Vec<&Probe> = probes.iter().copied().filter(|p| class.holds(p)).collect();
+            broken_from(&own, fault, t0, &recorded.method)
+        })
+        .min()
+        .map(|from| from.saturating_sub(t0))
 }
 
 /// How long after the heal the nodes that were hit served again, by connection kind; `None` if they
@@ -134,6 +146,21 @@ fn broken_from(probes: &[&Probe], fault: &FaultLife, t0: u64, method: &Method) -
 
 fn sent_after(probe: &Probe, t0: u64) -> bool {
     probe.intended >= t0 && probe.sent >= t0
+}
+
+/// The probes of these nodes that the fault can have met.
+fn around<'a>(
+    recorded: &'a Recorded,
+    fault: &FaultLife,
+    t0: u64,
+    nodes: &BTreeSet<&str>,
+) -> Vec<&'a Probe> {
+    recorded
+        .probes
+        .iter()
+        .filter(|probe| probe.done >= t0 && probe.intended < fault.window_end)
+        .filter(|probe| nodes.contains(probe.node.as_str()))
+        .collect()
 }
 
 /// The nodes whose clients were to be served through the fault.

@@ -2,10 +2,11 @@
 
 use super::faults::{FaultLife, FaultSummary};
 use super::latency::connection_name;
+use super::milestones::{Milestone, milestones};
 use super::quantiles::Distribution;
 use super::rejoin::{self, Rejoin};
 use super::restoration::{Class, Restoration, first_success, reconnect};
-use super::steady::{Load, Rate};
+use super::steady::{Load, Rate, Steady};
 use super::{availability, ms, ms_between};
 use crate::observe::{Connection, Probe};
 use crate::recorded::Recorded;
@@ -51,6 +52,9 @@ pub struct Rto {
     /// Outages of the service that began within the window.
     pub outages: u64,
     pub outage_ms: f64,
+    /// The moments of the recovery in their order. Empty in results of earlier versions.
+    #[serde(default)]
+    pub timeline: Vec<Milestone>,
 }
 
 /// A restarted server's own account.
@@ -110,7 +114,7 @@ pub(super) fn of_each(recorded: &Recorded, lives: &[FaultLife]) -> Vec<Option<Rt
                 .and_then(|from| load.baseline(from, t0))
                 .or(first_quiet);
             let steady = load.steady(t0, life.window_end, life.next, baseline);
-            let mut rto = of_one(recorded, lives, life, t0, steady.clone());
+            let mut rto = of_one(recorded, lives, life, t0, &steady);
             rto.carried_over = still_away && !rto.below_resolution;
             still_away = rto.censored.iter().any(|name| name == "first_success");
             over = steady
@@ -127,12 +131,12 @@ fn of_one(
     lives: &[FaultLife],
     life: &FaultLife,
     t0: u64,
-    steady: super::steady::Steady,
+    steady: &Steady,
 ) -> Rto {
     let mut rto = Rto {
         due: life.rto_due(),
         steady_ms: steady.after.map(ms),
-        steady_reason: steady.reason,
+        steady_reason: steady.reason.clone(),
         baseline: steady.baseline,
         window_ms: ms_between(t0, life.window_end),
         recovery: rejoin::recoveries(recorded, lives, life),
@@ -193,6 +197,7 @@ fn of_one(
     let outages = availability::outages(&window, &recorded.method);
     rto.outages = outages.count;
     rto.outage_ms = outages.total_ms;
+    rto.timeline = milestones(recorded, life, t0, &rto, steady);
     rto
 }
 

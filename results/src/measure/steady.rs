@@ -33,6 +33,10 @@ pub(crate) struct Load {
 pub(crate) struct Steady {
     /// After t0, the start of the first window that is good.
     pub after: Option<u64>,
+    /// The same for throughput alone.
+    pub throughput: Option<u64>,
+    /// And from then on for p99 alone: of the few operations that got through before, it says nothing.
+    pub p99: Option<u64>,
     pub reason: Option<String>,
     pub baseline: Option<Rate>,
 }
@@ -75,6 +79,8 @@ impl Load {
         let Some(base) = baseline else {
             return Steady {
                 after: None,
+                throughput: None,
+                p99: None,
                 reason: Some(format!(
                     "no baseline: no quiet stretch of {} ms before the fault",
                     ms(2 * self.method.hold)
@@ -85,14 +91,17 @@ impl Load {
         let end = end.min(self.end);
         let share = |rate: &Rate| rate.ops_per_second / base.ops_per_second;
         let growth = |rate: &Rate| rate.p99_ms / base.p99_ms.max(0.001);
-        let good = |rate: &Rate| {
-            share(rate) >= self.method.steady_throughput && growth(rate) <= self.method.steady_p99
-        };
+        let busy = |rate: &Rate| share(rate) >= self.method.steady_throughput;
+        let quick = |rate: &Rate| growth(rate) <= self.method.steady_p99;
         let windows: Vec<(u64, Rate)> = self.windows(t0, end).collect();
-        let after = windows
-            .iter()
-            .find(|(_, rate)| good(rate))
-            .map(|(from, _)| from - t0);
+        let first = |good: &dyn Fn(&(u64, Rate)) -> bool| {
+            let window = windows.iter().find(|window| good(window));
+            window.map(|(from, _)| from - t0)
+        };
+        let after = first(&|(_, rate)| busy(rate) && quick(rate));
+        let throughput = first(&|(_, rate)| busy(rate));
+        let p99 =
+            throughput.and_then(|back| first(&|(from, rate)| *from >= t0 + back && quick(rate)));
         let reason = after.is_none().then(|| {
             let until = match next {
                 Some(id) => format!("before fault {id}, {:.0} ms after this one", ms_between(t0, end)),
@@ -113,6 +122,8 @@ impl Load {
         });
         Steady {
             after,
+            throughput,
+            p99,
             reason,
             baseline,
         }
