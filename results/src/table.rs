@@ -7,7 +7,8 @@ use tabled::builder::Builder;
 use tabled::settings::object::Columns;
 use tabled::settings::{Alignment, Modify, Padding, Style};
 
-/// The whole summary: verdict, figures, recovery by kind of fault, and what was not in order.
+/// The whole summary: verdict, figures, recovery by kind of fault, what was not in order, and what was not
+/// exercised.
 pub fn summary(results: &Results, colour: bool) -> String {
     let mut text = verdict_line(results, colour);
     text.push('\n');
@@ -20,6 +21,12 @@ pub fn summary(results: &Results, colour: bool) -> String {
     if !open.is_empty() {
         text.push('\n');
         text += &open;
+    }
+    if !results.run.not_exercised.is_empty() {
+        text += "\n  not exercised\n";
+        for what in &results.run.not_exercised {
+            text += &format!("    {what}\n");
+        }
     }
     text
 }

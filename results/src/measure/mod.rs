@@ -5,6 +5,7 @@
 
 mod availability;
 mod checkpoints;
+mod exercise;
 mod faults;
 mod gates;
 mod growth;
@@ -79,6 +80,8 @@ pub fn measure(recorded: &Recorded) -> Results {
     let lives = faults::lives(recorded);
     let ops = ops(recorded);
     let faults = faults::summaries(recorded, &lives);
+    let mut run = recorded.run.clone();
+    run.not_exercised = exercise::not_exercised(recorded, &faults);
     let gates = gates::gates(recorded, &lives, &faults, &ops);
     Results {
         valid: overall(recorded.verdicts.values(), gates.values()),
@@ -96,7 +99,7 @@ pub fn measure(recorded: &Recorded) -> Results {
         faults,
         checkpoints: checkpoints::checkpoints(recorded),
         gates,
-        run: recorded.run.clone(),
+        run,
         marks: recorded.marks,
         method: recorded.method,
     }

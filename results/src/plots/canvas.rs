@@ -228,6 +228,11 @@ impl Timescale {
         LEFT + (span * part as f64 / (self.to - self.from) as f64).round() as i32
     }
 
+    /// Where every picture over time has its scale: from, to, and the width of the picture.
+    pub fn place() -> (i32, i32, i32) {
+        (LEFT, WIDTH as i32 - RIGHT, WIDTH as i32)
+    }
+
     /// Length of a bin: about three pixels, at least 50 ms.
     pub fn bin(&self) -> u64 {
         ((self.to - self.from) / 300).max(50_000_000)
@@ -242,10 +247,6 @@ impl Timescale {
         (self.from..self.to)
             .contains(&time)
             .then(|| ((time - self.from) / self.bin()) as usize)
-    }
-
-    pub fn middle(&self, bin: usize) -> f64 {
-        (self.from + bin as u64 * self.bin() + self.bin() / 2) as f64 / 1e9
     }
 
     /// Round times to mark, and their labels.

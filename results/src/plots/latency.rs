@@ -3,9 +3,7 @@
 
 use super::Picture;
 use super::canvas::*;
-use crate::measure::completions;
-use crate::recorded::Recorded;
-use checker::Phase;
+use super::series::Series;
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
@@ -13,24 +11,9 @@ const HEIGHT: u32 = 264;
 const TOP: i32 = 42;
 const BOTTOM: i32 = HEIGHT as i32 - 26;
 
-pub(super) fn draw(recorded: &Recorded, scale: &Timescale, bands: &Bands) -> Picture {
-    let mut bins: Vec<Vec<u64>> = vec![Vec::new(); scale.bins()];
-    for completion in completions(recorded) {
-        if matches!(completion.phase, Phase::Ok(_))
-            && let Some(bin) = scale.bin_of(completion.at)
-        {
-            bins[bin].push(completion.latency);
-        }
-    }
-    let mut curves = [Vec::new(), Vec::new(), Vec::new()];
-    for (bin, latencies) in bins.iter_mut().enumerate() {
-        latencies.sort_unstable();
-        let at = |quantile| crate::measure::nearest_rank(latencies, quantile);
-        for (curve, quantile) in curves.iter_mut().zip([0.5, 0.99, 1.0]) {
-            let ms = at(quantile).map(|ns: u64| (ns as f64 / 1e6).max(0.001));
-            curve.push((scale.middle(bin), ms));
-        }
-    }
+pub(super) fn draw(series: &Series, scale: &Timescale, bands: &Bands) -> Picture {
+    let curve = |values| -> Vec<(f64, Option<f64>)> { series.points(values).collect() };
+    let curves = [&series.p50, &series.p99, &series.max].map(|values| curve(values));
     let values = || curves.iter().flatten().filter_map(|(_, ms)| *ms);
     let low = values().fold(f64::INFINITY, f64::min).min(1.0);
     let high = values().fold(10.0, f64::max);

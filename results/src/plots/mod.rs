@@ -11,6 +11,7 @@ mod growth;
 mod latency;
 mod overlay;
 mod recovery;
+mod series;
 mod strips;
 mod throughput;
 
@@ -22,12 +23,15 @@ pub(crate) use canvas::fault_class;
 use canvas::{Bands, Timescale};
 pub use growth::{Curve, growth, n_log_n};
 pub use overlay::{changes, overlay};
+pub use series::Series;
 
 /// The pictures of a run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plots {
     /// Over the time of the run, one above the other on the same scale.
     pub timeline: Vec<Picture>,
+    /// What these are drawn from.
+    pub series: Series,
     /// The recoveries of all faults; `None` when no fault took effect.
     pub recoveries: Option<Picture>,
     /// The chains of checkpoint files over time; `None` when no server told of one.
@@ -89,13 +93,15 @@ impl Picture {
 pub fn draw(recorded: &Recorded, results: &Results) -> Plots {
     let scale = Timescale::of(recorded);
     let bands = Bands::of(recorded);
+    let series = Series::of(recorded, &scale, &bands);
     Plots {
         timeline: vec![
             strips::draw(recorded, &scale, &bands),
-            latency::draw(recorded, &scale, &bands),
-            throughput::draw(recorded, &scale, &bands),
+            latency::draw(&series, &scale, &bands),
+            throughput::draw(&series, &scale, &bands),
             availability::draw(recorded, &scale, &bands),
         ],
+        series,
         recoveries: recovery::overview(results),
         chains: chains::draw(recorded, results, &scale, &bands),
         recovery: recovery::each(results),

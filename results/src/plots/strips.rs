@@ -112,15 +112,16 @@ fn row_name(area: &Area<'_>, name: &str, y: i32) -> Drawn {
 }
 
 /// A stretch of time with one leader, or with none.
-struct Reign {
-    from: u64,
-    to: u64,
-    leader: Option<(String, u64)>,
+pub(super) struct Reign {
+    pub from: u64,
+    pub to: u64,
+    /// Node and term.
+    pub leader: Option<(String, u64)>,
 }
 
 /// Who led, from the samples: a server that says it leads is believed until it is asked again; of
 /// several, the one of the highest term.
-fn reigns(samples: &[Sample]) -> Vec<Reign> {
+pub(super) fn reigns(samples: &[Sample]) -> Vec<Reign> {
     let mut claims: BTreeMap<&str, u64> = BTreeMap::new();
     let mut reigns: Vec<Reign> = Vec::new();
     for sample in samples {

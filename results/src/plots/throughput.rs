@@ -2,9 +2,7 @@
 
 use super::Picture;
 use super::canvas::*;
-use crate::measure::completions;
-use crate::recorded::Recorded;
-use checker::Phase;
+use super::series::Series;
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
@@ -12,26 +10,9 @@ const HEIGHT: u32 = 224;
 const TOP: i32 = 42;
 const BOTTOM: i32 = HEIGHT as i32 - 26;
 
-pub(super) fn draw(recorded: &Recorded, scale: &Timescale, bands: &Bands) -> Picture {
-    let mut counts = [(); 3].map(|()| vec![0u64; scale.bins()]);
-    for completion in completions(recorded) {
-        let outcome = match completion.phase {
-            Phase::Invoke => continue,
-            Phase::Ok(_) => 0,
-            Phase::Fail(_) => 1,
-            Phase::Info(_) => 2,
-        };
-        if let Some(bin) = scale.bin_of(completion.at) {
-            counts[outcome][bin] += 1;
-        }
-    }
-    let per_second = 1e9 / scale.bin() as f64;
-    let rates = counts.map(|bins| -> Vec<(f64, f64)> {
-        bins.iter()
-            .enumerate()
-            .map(|(bin, n)| (scale.middle(bin), *n as f64 * per_second))
-            .collect()
-    });
+pub(super) fn draw(series: &Series, scale: &Timescale, bands: &Bands) -> Picture {
+    let curve = |values| -> Vec<(f64, f64)> { series.points(values).collect() };
+    let rates = [&series.ok, &series.fail, &series.unknown].map(|values| curve(values));
     let high = rates
         .iter()
         .flatten()
