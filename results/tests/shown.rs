@@ -103,13 +103,13 @@ fn colour_is_used_only_when_asked_for() {
 #[test]
 fn the_page_loads_nothing_from_anywhere_and_stays_small() {
     let page = page(&specimen::recorded());
-    for outside in [
-        "http://", "https://", "src=", "url(", "@import", "<script", "<link",
-    ] {
+    for outside in ["http://", "https://", "src=", "url(", "@import", "<link"] {
         assert!(!page.contains(outside), "{outside}");
     }
     assert!(page.len() < 1_000_000, "{} bytes", page.len());
     assert!(page.contains("default-src 'none'"));
+    assert_eq!(page.matches("<script").count(), 1);
+    assert!(page.contains("; script-src 'sha256-") || page.contains("; script-src &#39;sha256-"));
 }
 
 #[test]
@@ -246,4 +246,22 @@ fn junit_has_a_case_for_each_check_and_gate_and_tells_violation_from_doubt() {
     assert_eq!(xml.matches("<testcase").count(), cases);
     assert!(xml.contains("<failure message=\"key 4: read &quot;a&quot; &lt; b&#10;after c\"/>"));
     assert!(xml.contains("name=\"seed\" value=\"7\""));
+}
+
+#[test]
+fn the_page_carries_the_numbers_that_its_pictures_show() {
+    let recorded = specimen::recorded();
+    let plots = plots::draw(&recorded, &measure(&recorded));
+    let series = &plots.series;
+    let bins = series.ok.len();
+    assert!(bins > 100 && series.p99.len() == bins && series.served.len() == bins);
+    let operations: f64 = series.ok.iter().map(|rate| rate * series.bin_s).sum();
+    let counted = measure(&recorded).ops.ok as f64;
+    assert!(
+        (operations / counted - 1.0).abs() < 0.01,
+        "{operations} of {counted}"
+    );
+    assert_eq!(series.faults.len(), 5);
+    assert_eq!(series.faults[2].3, "partition n2");
+    assert!(page(&recorded).contains("data-series=\"{&quot;from_s&quot;:0.5,"));
 }

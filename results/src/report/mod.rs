@@ -1,7 +1,8 @@
-//! `report.html`: one file that works offline, without scripts, in light and dark, on paper and on a
-//! phone. What matters comes first: the verdict, then how the cluster came back, then the evidence.
-//! A definition stands folded where its number is used.
+//! `report.html`: one file that works offline, in light and dark, on paper and on a phone. What matters comes
+//! first: the verdict, then how the cluster came back, then the evidence. A definition stands folded where
+//! its number is used. The one script, [`cursor`], adds a cursor to the pictures; all else works without it.
 
+mod cursor;
 mod evidence;
 mod recovery;
 mod state;
@@ -49,11 +50,23 @@ pub fn render(results: &Results, plots: &Plots, spec: &str) -> String {
             }
         }
     };
-    document(&title, content)
+    with_script(&title, content, Some(cursor::SCRIPT))
 }
 
 /// A page that needs nothing besides itself, and runs nothing.
 pub(crate) fn document(title: &str, content: Markup) -> String {
+    with_script(title, content, None)
+}
+
+/// A page that runs one script of our own at its end, and nothing else: the policy names the script by its hash.
+fn with_script(title: &str, content: Markup, script: Option<&str>) -> String {
+    let policy = match script {
+        None => "default-src 'none'; style-src 'unsafe-inline'".to_owned(),
+        Some(script) => format!(
+            "default-src 'none'; style-src 'unsafe-inline'; script-src '{}'",
+            cursor::hash(script)
+        ),
+    };
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -62,14 +75,16 @@ pub(crate) fn document(title: &str, content: Markup) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 // Nothing is loaded from anywhere, whatever a recorded text may say.
-                meta http-equiv="Content-Security-Policy"
-                    content="default-src 'none'; style-src 'unsafe-inline'";
+                meta http-equiv="Content-Security-Policy" content=(policy);
                 title { (title) }
                 style {
                     (PreEscaped(plots::STYLE)) (PreEscaped(style::STYLE)) (PreEscaped(explanation::STYLE))
                 }
             }
-            body { (content) }
+            body {
+                (content)
+                @if let Some(script) = script { script { (PreEscaped(script)) } }
+            }
         }
     };
     page.into_string()
@@ -172,9 +187,12 @@ fn timeline(plots: &Plots) -> Markup {
         section #time {
             h2 { "Over time" }
             p.lead {
-                "Bands are faults, from the moment each took effect until it was healed. All pictures share one scale."
+                "Bands are faults, from the moment each took effect until it was healed. All pictures share one \
+                 scale. Clients wait for each answer before they ask again; probes are sent at fixed times, whatever \
+                 becomes of those before."
             }
-            @for picture in &plots.timeline { (figure(picture)) }
+            (cursor::readout(&plots.series))
+            @for picture in &plots.timeline { (shared(picture)) }
         }
     }
 }
@@ -301,8 +319,17 @@ fn fact(name: &str, value: Markup) -> Markup {
 }
 
 fn figure(picture: &Picture) -> Markup {
+    framed(picture, false)
+}
+
+/// A picture on the scale of the run, which the cursor crosses.
+fn shared(picture: &Picture) -> Markup {
+    framed(picture, true)
+}
+
+fn framed(picture: &Picture, shared: bool) -> Markup {
     html! {
-        figure {
+        figure.shared[shared] {
             figcaption { (picture.title) }
             div.scroll { (PreEscaped(picture.inline())) }
         }

@@ -1,6 +1,6 @@
 //! How state moved and was kept: by what the servers that were away came back, and what checkpoints cost.
 
-use super::figure;
+use super::shared;
 use crate::measure::{By, CheckpointFigures, FaultSummary, Results, Return};
 use crate::plots::Plots;
 use crate::table::{amplification, count, micros, ratio, size};
@@ -71,7 +71,7 @@ fn checkpoints(results: &Results, plots: &Plots) -> Markup {
                 "What was written for what had changed, the files that a restart would have read, and the longest \
                  time for which taking a checkpoint stopped a server."
             }
-            @if let Some(picture) = &plots.chains { (figure(picture)) }
+            @if let Some(picture) = &plots.chains { (shared(picture)) }
             div.scroll { table {
                 thead { tr {
                     th { "server" } th.n { "write amplification" } th.n { "longest chain" } th.n { "at the end" }

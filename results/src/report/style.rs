@@ -44,6 +44,12 @@ nav a{text-decoration:none}nav a:hover{text-decoration:underline}
 figure{margin:14px 0 20px}
 figcaption{font-size:13.5px;font-weight:600;margin-bottom:2px}
 .scroll{overflow-x:auto}
+[hidden]{display:none!important}
+.readout{position:sticky;top:0;z-index:1;display:flex;flex-wrap:wrap;gap:2px 18px;padding:7px 2px;background:var(--page);border-bottom:1px solid var(--grid);font-size:13px;font-variant-numeric:tabular-nums}
+.readout small{color:var(--muted);font-size:12px}.readout b{display:inline-block;min-width:6ch;font-weight:600}
+.readout:focus-visible,summary:focus-visible,a:focus-visible{outline:2px solid var(--blue);outline-offset:2px}
+svg .cursor{stroke-width:1;pointer-events:none}
+.shared svg{cursor:crosshair}
 svg.plot{display:block;width:100%;min-width:720px;height:auto}
 table{border-collapse:collapse;font-size:13.5px;width:100%;font-variant-numeric:tabular-nums}
 th,td{padding:4px 10px;text-align:left;white-space:nowrap;border-bottom:1px solid var(--grid)}
@@ -65,5 +71,5 @@ summary{cursor:pointer;padding:3px 0}
 ul{margin:4px 0;padding-left:22px}
 footer{color:var(--muted);font-size:12.5px;padding-top:28px;padding-bottom:32px}
 @media (max-width:760px){header,main,footer{padding-left:14px;padding-right:14px}.tiles{grid-template-columns:repeat(2,1fr);gap:8px}.value{font-size:21px}.tile{padding:10px 12px}h1{font-size:20px}#faults summary .when{float:none;display:block}}
-@media print{body{font-size:11pt}nav{display:none}section{break-inside:auto}figure,.card,tr{break-inside:avoid}svg.plot{min-width:0}.scroll{overflow:visible}pre{max-height:none;white-space:pre-wrap}header,main,footer{max-width:none;padding:0}}
+@media print{body{font-size:11pt}nav,.readout,.cursor{display:none}section{break-inside:auto}figure,.card,tr{break-inside:avoid}svg.plot{min-width:0}.scroll{overflow:visible}pre{max-height:none;white-space:pre-wrap}header,main,footer{max-width:none;padding:0}}
 "#;
