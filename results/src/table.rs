@@ -1,7 +1,7 @@
 //! The summary on the terminal: plain text that also reads well in a log; colour only for the verdict
 //! and only if the caller says that there is a terminal to show it.
 
-use crate::measure::{By, Distribution, FaultSummary, KindRto, Results, Return};
+use crate::measure::{By, Distribution, FaultSummary, KindRto, Milestone, Moment, Results, Return};
 use checker::Validity;
 use tabled::builder::Builder;
 use tabled::settings::object::Columns;
@@ -336,6 +336,16 @@ impl Return {
             ),
             (By::Delta, None) => format!("{node} came back by what had changed: {images}{bytes}."),
             (By::Full, _) => format!("{node} came back by the whole state: {images}{bytes}."),
+        }
+    }
+}
+
+impl Milestone {
+    /// The time as it is known.
+    pub(crate) fn written(&self) -> String {
+        match (self.at_ms, self.moment) {
+            (Some(0.0), Moment::ThroughputBack | Moment::P99Back) => "never away".to_owned(),
+            (at, _) => known_to(self.resolution_ms, at),
         }
     }
 }

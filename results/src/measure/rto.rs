@@ -64,6 +64,21 @@ pub struct Recovery {
     pub counts: BTreeMap<String, u64>,
 }
 
+impl Recovery {
+    /// The phases in the order in which a server goes through them; names that are not known come last.
+    pub fn phases(&self) -> impl Iterator<Item = (&str, f64)> {
+        const ORDER: [&str; 4] = ["open", "load", "replay", "join"];
+        let mut phases: Vec<(&str, f64)> = self
+            .phases_ms
+            .iter()
+            .map(|(name, ms)| (name.as_str(), *ms))
+            .collect();
+        let place = |name| ORDER.iter().position(|known| *known == name);
+        phases.sort_by_key(|(name, _)| place(*name).unwrap_or(ORDER.len()));
+        phases.into_iter()
+    }
+}
+
 /// `rto` in `results.json`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RtoReport {

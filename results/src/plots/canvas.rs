@@ -15,8 +15,8 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 pub(super) const WIDTH: u32 = 980;
 pub(super) const LEFT: i32 = 92;
 pub(super) const RIGHT: i32 = 18;
-/// Where the key of a chart ends.
-pub(super) const KEY: (i32, i32) = (WIDTH as i32 - RIGHT, 12);
+/// Where the key of a chart begins: on the left, where a narrow screen shows it without scrolling.
+pub(super) const KEY: (i32, i32) = (LEFT, 12);
 
 /// The values of the roles. Names are those of [`Role`].
 pub const STYLE: &str = "\
@@ -187,13 +187,13 @@ pub(super) fn line(area: &Area<'_>, from: (i32, i32), to: (i32, i32), role: Role
     ))
 }
 
-/// The key of a chart: names in their colours, in one line that ends at a point.
+/// The key of a chart: names in their colours, in one line that begins at a point.
 pub(super) fn key(area: &Area<'_>, (mut x, y): (i32, i32), entries: &[(&str, Role)]) -> Drawn {
-    for (name, role) in entries.iter().rev() {
-        x -= 7 * name.chars().count() as i32 + 6;
-        label(area, name, (x, y), font(12.0, Role::Muted), HPos::Left)?;
-        bar(area, (x - 18, x - 6), (y - 2, y + 2), *role, 1.0)?;
-        x -= 30;
+    for (name, role) in entries {
+        bar(area, (x, x + 12), (y - 2, y + 2), *role, 1.0)?;
+        let at = (x + 18, y);
+        label(area, name, at, font(12.0, Role::Muted), HPos::Left)?;
+        x += 18 + 7 * name.chars().count() as i32 + 18;
     }
     Ok(())
 }

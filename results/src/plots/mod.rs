@@ -10,6 +10,7 @@ mod chains;
 mod growth;
 mod latency;
 mod overlay;
+mod milestones;
 mod recovery;
 mod series;
 mod strips;
@@ -36,7 +37,7 @@ pub struct Plots {
     pub recoveries: Option<Picture>,
     /// The chains of checkpoint files over time; `None` when no server told of one.
     pub chains: Option<Picture>,
-    /// One for each fault that took effect, by its number.
+    /// The timeline of each fault that took effect, by its number.
     pub recovery: Vec<(u32, Picture)>,
 }
 
@@ -104,6 +105,6 @@ pub fn draw(recorded: &Recorded, results: &Results) -> Plots {
         series,
         recoveries: recovery::overview(results),
         chains: chains::draw(recorded, results, &scale, &bands),
-        recovery: recovery::each(results),
+        recovery: milestones::each(recorded, results),
     }
 }

@@ -1,5 +1,5 @@
-//! How each fault was recovered from, drawn from its t0: noticed, a new leader, the first success,
-//! steady again, and the nodes that were hit caught up.
+//! How all faults were recovered from, each drawn from its t0: noticed, a new leader, the first success,
+//! steady again, and the nodes that were hit caught up. [`super::milestones`] draws one fault by itself.
 
 use super::Picture;
 use super::canvas::*;
@@ -7,7 +7,7 @@ use crate::measure::{FaultSummary, Results, Rto};
 use crate::table::duration;
 use plotters::style::text_anchor::HPos;
 
-const NAME: i32 = 232;
+pub(super) const NAME: i32 = 232;
 const VALUE: i32 = 96;
 const ROW: i32 = 32;
 const TOP: i32 = 30;
@@ -16,27 +16,31 @@ const TOP: i32 = 30;
 const ROWS_MAX: usize = 60;
 
 /// Milliseconds since t0 on the horizontal axis.
-struct Scale {
+pub(super) struct Scale {
     left: i32,
-    right: i32,
+    pub right: i32,
+    /// Before t0.
+    before: f64,
     span: f64,
 }
 
 impl Scale {
-    fn new(longest: f64, value: i32) -> Self {
+    /// A scale that leaves room for a name on the left and for a value on the right.
+    pub fn new(before: f64, longest: f64, value: i32) -> Self {
         Self {
             left: NAME,
             right: WIDTH as i32 - RIGHT - value,
+            before,
             span: longest.max(50.0) * 1.02,
         }
     }
 
-    fn x(&self, ms: f64) -> i32 {
-        let part = (ms / self.span).clamp(0.0, 1.0);
+    pub fn x(&self, ms: f64) -> i32 {
+        let part = ((ms + self.before) / (self.span + self.before)).clamp(0.0, 1.0);
         self.left + (part * f64::from(self.right - self.left)).round() as i32
     }
 
-    fn axis(&self, area: &Area<'_>, top: i32, bottom: i32) -> Drawn {
+    pub fn axis(&self, area: &Area<'_>, top: i32, bottom: i32) -> Drawn {
         let step = step(self.span, 9);
         for n in (0..).take_while(|n| f64::from(*n) * step <= self.span) {
             let ms = f64::from(n) * step;
@@ -142,14 +146,14 @@ pub(super) fn overview(results: &Results) -> Option<Picture> {
         all.sort_by_key(|times| times.fault.id);
     }
     let longest = all.iter().map(Times::longest).fold(0.0, f64::max);
-    let scale = Scale::new(longest, VALUE);
+    let scale = Scale::new(0.0, longest, VALUE);
     let bottom = TOP + all.len() as i32 * ROW;
     let title = match total > ROWS_MAX {
         false => "Recovery from each fault, from the moment it took effect".to_owned(),
         true => format!("Recovery from the {ROWS_MAX} slowest of {total} faults"),
     };
     Some(picture("recovery", title, (bottom + 26) as u32, |area| {
-        key(area, (scale.right, 12), &PHASES)?;
+        key(area, (10, 12), &PHASES)?;
         let values = WIDTH as i32 - RIGHT - VALUE + 12;
         label(
             area,
@@ -256,170 +260,4 @@ fn shortened(targets: &[String]) -> String {
         0..=3 => targets.join(" "),
         n => format!("{} +{}", targets[..2].join(" "), n - 2),
     }
-}
-
-/// Each fault by itself, a row for every measure.
-pub(super) fn each(results: &Results) -> Vec<(u32, Picture)> {
-    results
-        .faults
-        .iter()
-        .filter_map(|fault| {
-            let times = Times::of(results, fault)?;
-            Some((fault.id, one(results, &times)))
-        })
-        .collect()
-}
-
-/// A row of a fault's own picture: name, from, to, colour, what stands at its end.
-struct Line {
-    name: String,
-    from: f64,
-    to: f64,
-    role: Role,
-    text: String,
-}
-
-fn one(results: &Results, times: &Times<'_>) -> Picture {
-    let lines = lines(results, times);
-    let longest = lines
-        .iter()
-        .map(|line| line.to)
-        .fold(times.longest(), f64::max);
-    let scale = Scale::new(longest, 110);
-    let top = 8;
-    let bottom = top + lines.len() as i32 * 22;
-    let fault = times.fault;
-    let title = format!(
-        "Recovery from fault {}: {} {}",
-        fault.id,
-        fault.title(),
-        fault.targets.join(" ")
-    );
-    picture(
-        format!("recovery-{:02}", fault.id),
-        title,
-        (bottom + 26) as u32,
-        |area| {
-            if let (Some(heal), Some(healed)) = (times.heal, times.healed) {
-                bar(
-                    area,
-                    (scale.x(heal), scale.x(healed)),
-                    (top, bottom),
-                    Role::Muted,
-                    0.13,
-                )?;
-            }
-            scale.axis(area, top, bottom)?;
-            for (at, row) in lines.iter().enumerate() {
-                let y = top + at as i32 * 22;
-                label(
-                    area,
-                    &row.name,
-                    (NAME - 10, y + 11),
-                    font(12.0, Role::Ink),
-                    HPos::Right,
-                )?;
-                bar(
-                    area,
-                    (scale.x(row.from), scale.x(row.to)),
-                    (y + 5, y + 17),
-                    row.role,
-                    1.0,
-                )?;
-                label(
-                    area,
-                    &row.text,
-                    (scale.x(row.to) + 6, y + 11),
-                    font(11.0, Role::Ink),
-                    HPos::Left,
-                )?;
-            }
-            Ok(())
-        },
-    )
-}
-
-fn lines(results: &Results, times: &Times<'_>) -> Vec<Line> {
-    let rto = times.rto;
-    let mut lines = Vec::new();
-    let mut push = |name: &str, from: f64, to: Option<f64>, role: Role| {
-        if let Some(to) = to {
-            lines.push(Line {
-                name: name.to_owned(),
-                from,
-                to,
-                role,
-                text: duration(((to - from) * 1e3).round() / 1e3),
-            });
-        }
-    };
-    let fault_end = times.healed.or(Some(rto.window_ms));
-    push(
-        "fault in effect",
-        0.0,
-        fault_end,
-        Role::of_kind(&times.fault.kind),
-    );
-    push("noticed", 0.0, rto.detect_ms, Role::Amber);
-    push(
-        "new leader",
-        rto.detect_ms.unwrap_or_default(),
-        times.elected(),
-        Role::Pink,
-    );
-    let seen = |ms: Option<f64>| ms.filter(|ms| *ms >= results.rto.resolution_ms);
-    push(
-        "first success, kept",
-        0.0,
-        seen(rto.first_success_kept_ms),
-        Role::Red,
-    );
-    push(
-        "first success, new",
-        0.0,
-        seen(rto.first_success_new_ms),
-        Role::Red,
-    );
-    push("first write", 0.0, seen(rto.first_write_ms), Role::Red);
-    push(
-        "steady",
-        0.0,
-        rto.steady_ms.filter(|ms| *ms > 0.0),
-        Role::Blue,
-    );
-    if let Some(heal) = times.heal {
-        let reconnect = [rto.reconnect_kept_ms, rto.reconnect_new_ms];
-        push(
-            "hit nodes serve, kept",
-            heal,
-            reconnect[0].map(|ms| heal + ms),
-            Role::Sky,
-        );
-        push(
-            "hit nodes serve, new",
-            heal,
-            reconnect[1].map(|ms| heal + ms),
-            Role::Sky,
-        );
-        push("nodes caught up", heal, times.rejoined(), Role::Green);
-        for (node, recovery) in &rto.recovery {
-            // The order in which a server goes through them; names that are not known come last.
-            let order = ["open", "load", "replay", "join"];
-            let mut phases: Vec<_> = recovery.phases_ms.iter().collect();
-            phases.sort_by_key(|(name, _)| {
-                order.iter().position(|o| o == name).unwrap_or(order.len())
-            });
-            let mut from = heal;
-            for (phase, ms) in phases {
-                push(
-                    &format!("{node} {phase}"),
-                    from,
-                    Some(from + ms),
-                    Role::Muted,
-                );
-                from += ms;
-            }
-        }
-    }
-    lines
 }

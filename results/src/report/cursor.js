@@ -27,7 +27,8 @@
     const line = document.createElementNS(picture.namespaceURI, 'line');
     line.setAttribute('class', 's-ink cursor');
     line.setAttribute('y1', '0');
-    line.setAttribute('y2', String(picture.viewBox.baseVal.height));
+    // Down to the axis, not over its labels.
+    line.setAttribute('y2', String(picture.viewBox.baseVal.height - 26));
     line.setAttribute('visibility', 'hidden');
     picture.append(line);
     return line;

@@ -1,6 +1,6 @@
 //! Checks with their evidence, faults with their proof, gates.
 
-use super::{badge, fact, figure};
+use super::{badge, fact, figure, meanings, moments};
 use crate::explanation;
 use crate::measure::{FaultSummary, Recovery, Results, Rto};
 use crate::plots::Plots;
@@ -34,6 +34,7 @@ fn check(name: &str, verdict: &Verdict) -> Markup {
     html! {
         div.card {
             div.line { (badge(verdict.valid)) h3 { (name) } }
+            @if let Some(meaning) = meanings::check(name) { p.note { "What must hold: " (meaning) } }
             @if !verdict.reason.is_empty() { p { (verdict.reason) } }
             @match Explanation::of(verdict) {
                 // The picture says what the details are made of; they stay for who wants to know.
@@ -107,6 +108,12 @@ pub(super) fn faults(results: &Results, plots: &Plots) -> Markup {
         section #faults {
             h2 { "Faults and their proof" }
             @if results.faults.is_empty() { p.lead { "No fault was injected." } }
+            @else {
+                p.lead {
+                    "Each opens to the proof that it took effect and to the timeline of the recovery from it: when \
+                     it was noticed, who was served again and when, and when all was as before."
+                }
+            }
             @for fault in &results.faults {
                 details id={ "fault-" (fault.id) } {
                     summary {
@@ -117,8 +124,8 @@ pub(super) fn faults(results: &Results, plots: &Plots) -> Markup {
                     }
                     (fault_body(fault))
                     @for (_, picture) in plots.recovery.iter().filter(|(id, _)| *id == fault.id) {
-                        @if results.faults.len() <= PICTURES_MAX { (figure(picture)) }
-                        @else { p.note { "Picture: " code { "plots/" (picture.name) ".svg" } } }
+                        @if results.faults.len() <= PICTURES_MAX { (figure(picture)) (moments::table(fault)) }
+                        @else { p.note { "Timeline: " code { "plots/" (picture.name) ".svg" } } }
                     }
                 }
             }
@@ -153,21 +160,23 @@ fn fault_body(fault: &FaultSummary) -> Markup {
             @if rto.carried_over {
                 p.note { "The service was still away because of the fault before, so the first success ends that outage." }
             }
-            @for reason in rto.steady_reason.iter().map(|r| ("Steady: ", r))
-                .chain(rto.rejoin_reason.iter().map(|r| ("Caught up: ", r))) {
-                p.note { (reason.0) (reason.1) "." }
-            }
         }
     }
 }
 
 /// What the restarted servers say of their recovery.
 fn restarts(rto: &Rto) -> Markup {
-    let names = |of: fn(&Recovery) -> Vec<&String>| -> BTreeSet<&String> {
-        rto.recovery.values().flat_map(of).collect()
-    };
-    let counts = names(|recovery| recovery.counts.keys().collect());
-    let phases = names(|recovery| recovery.phases_ms.keys().collect());
+    let counts: BTreeSet<&String> = rto
+        .recovery
+        .values()
+        .flat_map(|r| r.counts.keys())
+        .collect();
+    let mut phases: Vec<&str> = Vec::new();
+    for (phase, _) in rto.recovery.values().flat_map(Recovery::phases) {
+        if !phases.contains(&phase) {
+            phases.push(phase);
+        }
+    }
     html! {
         @if !rto.recovery.is_empty() {
             div.scroll { table {
@@ -199,7 +208,10 @@ pub(super) fn gates(results: &Results) -> Markup {
                         tr {
                             td { (badge(if gate.passed { Validity::Valid } else { Validity::Unknown })) }
                             td { (name) }
-                            td.wide { (gate.reason) }
+                            td.wide {
+                                (gate.reason)
+                                @if let Some(meaning) = meanings::gate(name) { div.note { (meaning) } }
+                            }
                         }
                     }
                 }

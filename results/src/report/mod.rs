@@ -4,6 +4,8 @@
 
 mod cursor;
 mod evidence;
+mod meanings;
+mod moments;
 mod recovery;
 mod state;
 mod style;
@@ -38,6 +40,7 @@ pub fn render(results: &Results, plots: &Plots, spec: &str) -> String {
             (latency(results))
             (availability(results))
             @if results.valid != Validity::Unknown { (evidence::gates(results)) }
+            (not_exercised(results))
             (circumstances(results, spec))
         }
         footer {
@@ -124,7 +127,7 @@ fn head(results: &Results) -> Markup {
                 @for (name, anchor) in [
                     ("Recovery", "recovery"), ("Snapshots and checkpoints", "state"), ("Over time", "time"),
                     ("Checks", "checks"), ("Faults", "faults"), ("Latency", "latency"), ("Availability", "availability"),
-                    ("Gates", "gates"), ("Settings", "settings"),
+                    ("Gates", "gates"), ("Not exercised", "not-exercised"), ("Settings", "settings"),
                 ] {
                     a href={ "#" (anchor) } { (name) }
                 }
@@ -291,18 +294,37 @@ fn availability(results: &Results) -> Markup {
     }
 }
 
+/// What nothing is known of after this run, so that nobody takes silence for safety.
+fn not_exercised(results: &Results) -> Markup {
+    let left_out = &results.run.not_exercised;
+    html! {
+        section #not-exercised {
+            h2 { "Not exercised" }
+            @if left_out.is_empty() {
+                p.lead { "Nothing on the list of what a run can leave out was left out." }
+            } @else {
+                p.lead {
+                    "What this run did not do, and so says nothing about. It does not change the verdict; what must \
+                     not be missing is a gate."
+                }
+                ul { @for what in left_out { li { (what) } } }
+            }
+        }
+    }
+}
+
 fn circumstances(results: &Results, spec: &str) -> Markup {
     let run = &results.run;
     html! {
         section #settings {
             h2 { "Settings and circumstances" }
-            @if !run.not_exercised.is_empty() {
-                h3 { "Not exercised" }
-                ul { @for what in &run.not_exercised { li { (what) } } }
-            }
-            @if !run.machine.is_empty() {
-                h3 { "Machine" }
-                dl.facts { @for (name, value) in &run.machine { (fact(name, html! { (value) })) } }
+            dl.facts {
+                (fact("system", html! { (results.system) }))
+                (fact("environment", html! { (run.environment) }))
+                (fact("nodes", html! { (run.nodes.join(" ")) }))
+                (fact("started", html! { (run.started) }))
+                (fact("shakedown", html! { (run.version) }))
+                @for (name, value) in &run.machine { (fact(name, html! { (value) })) }
             }
             @if !spec.is_empty() {
                 details {
