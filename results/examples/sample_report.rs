@@ -1,6 +1,9 @@
 //! Writes the run folder of a made-up run, to look at: `cargo run -p results --example sample_report -- runs`.
-//! A second argument, `invalid` or `unknown`, makes the run end that way.
+//! A second argument, `invalid` or `unknown`, makes the run end that way; `long` makes ten minutes of it, with more
+//! than a million operations, and says what measuring, drawing and writing them took.
 
+#[path = "../tests/long/mod.rs"]
+mod long;
 #[path = "../tests/specimen/mod.rs"]
 mod specimen;
 #[path = "../tests/violations/mod.rs"]
@@ -8,6 +11,7 @@ mod violations;
 
 use results::{Folder, junit, measure, plots, report, table};
 use std::path::PathBuf;
+use std::time::Instant;
 
 fn main() -> Result<(), results::Error> {
     let mut args = std::env::args().skip(1);
@@ -32,20 +36,30 @@ fn main() -> Result<(), results::Error> {
             recorded.samples.clear();
             recorded.verdicts.remove("ledger");
         }
+        Some("long") => recorded = long::repeated(&recorded, 10),
         _ => {}
     }
+    let begun = Instant::now();
     let results = measure(&recorded);
+    let measured = begun.elapsed();
     let plots = plots::draw(&recorded, &results);
+    let drawn = begun.elapsed() - measured;
     let spec = "name: smoke\nseed: 7\nsystem: strata\nsettings:\n  checkpoint.every: 1000\n  sync: always\n";
     let folder = Folder::create(&root, &recorded.run.name, recorded.run.seed)?;
     folder.write_spec(spec)?;
     folder.write_results(&results)?;
     folder.write_plots(&plots)?;
-    folder.write_report(&report::render(&results, &plots, spec))?;
+    let page = report::render(&results, &plots, spec);
+    folder.write_report(&page)?;
     folder.write_junit(&junit::render(&results))?;
     print!("{}", table::summary(&results, false));
     println!();
     print!("{}", table::faults(&results));
-    println!("\nreport: {}", folder.report().display());
+    println!(
+        "\nreport: {} ({} events measured in {measured:.1?}, drawn in {drawn:.1?}, a page of {} kB)",
+        folder.report().display(),
+        recorded.history.events.len(),
+        page.len() / 1_000
+    );
     Ok(())
 }

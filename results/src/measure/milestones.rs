@@ -2,11 +2,10 @@
 //! a glance, with the reason where a moment never came.
 
 use super::faults::FaultLife;
-use super::restoration;
 use super::rto::Rto;
 use super::steady::Steady;
 use super::{ms, ms_between};
-use crate::recorded::Recorded;
+use crate::recorded::Method;
 use serde::{Deserialize, Serialize};
 
 /// One moment of a fault's recovery. In a file by its kebab-case name.
@@ -111,16 +110,16 @@ impl Moment {
 
 /// The moments of a fault that took effect, in the order of [`Moment::ALL`].
 pub(super) fn milestones(
-    recorded: &Recorded,
+    method: &Method,
     life: &FaultLife,
-    t0: u64,
     rto: &Rto,
     steady: &Steady,
+    first_failure: Option<u64>,
 ) -> Vec<Milestone> {
-    let probe = ms(recorded.method.probe_interval);
-    let sample = ms(recorded.method.sample_interval);
-    let window = ms(recorded.method.hold / 10);
-    let step = |time: Option<u64>| time.map(|time| ms_between(t0, time));
+    let probe = ms(method.probe_interval);
+    let sample = ms(method.sample_interval);
+    let window = ms(method.hold / 10);
+    let step = |time: Option<u64>| Some(ms_between(life.effective?, time?));
     let never_away = "no request failed because of it, as far as probes could see";
     let served = |of: Option<f64>, name: &str| match of {
         _ if rto.below_resolution => Err(never_away.to_owned()),
@@ -161,7 +160,7 @@ pub(super) fn milestones(
             let (found, resolution_ms) = match moment {
                 Moment::Effective => (Ok(0.0), 0.0),
                 Moment::FirstFailed => {
-                    let failed = restoration::first_failure(recorded, life, t0).map(ms);
+                    let failed = first_failure.map(ms);
                     (failed.ok_or_else(|| never_away.to_owned()), probe)
                 }
                 Moment::Detected => (told(rto.detect_ms, "no server was seen to notice"), sample),

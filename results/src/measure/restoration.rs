@@ -10,7 +10,6 @@ use super::availability::served;
 use super::faults::FaultLife;
 use crate::observe::{Connection, Probe};
 use crate::recorded::{Method, Recorded};
-use std::collections::BTreeSet;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Restoration {
@@ -40,48 +39,72 @@ impl Class {
     }
 }
 
-/// The first success of the service after the fault.
-pub(crate) fn first_success(
-    recorded: &Recorded,
-    fault: &FaultLife,
+/// The probes that a fault can have met: those of the nodes whose clients were to be served through it.
+pub(crate) struct Watch<'a> {
+    probes: Vec<&'a Probe>,
+    fault: &'a FaultLife,
     t0: u64,
-    class: Class,
-) -> Restoration {
-    let nodes = serving_nodes(recorded, fault);
-    let mut probes = around(recorded, fault, t0, &nodes);
-    probes.retain(|probe| class.holds(probe));
-    if probes.iter().all(|probe| probe.intended < t0) {
-        return Restoration::NoProbes;
-    }
-    match broken_from(&probes, fault, t0, &recorded.method) {
-        None => Restoration::BelowResolution,
-        Some(broken) => probes
-            .iter()
-            .filter(|probe| sent_after(probe, t0) && probe.intended >= broken && probe.ok)
-            .map(|probe| probe.done - t0)
-            .min()
-            .filter(|after| *after <= fault.window_end - t0)
-            .map_or(
-                Restoration::Censored(fault.window_end - t0),
-                Restoration::After,
-            ),
-    }
+    method: &'a Method,
 }
 
-/// When the first probe failed because of the fault, on any connection, after t0; a probe under way at t0
-/// failed from then on.
-pub(crate) fn first_failure(recorded: &Recorded, fault: &FaultLife, t0: u64) -> Option<u64> {
-    let nodes = serving_nodes(recorded, fault);
-    let probes = around(recorded, fault, t0, &nodes);
-    [Connection::Kept, Connection::New]
-        .into_iter()
-        .filter_map(|connection| {
-            let class = Class::Connection(connection);
-            let own: Vec<&Probe> = probes.iter().copied().filter(|p| class.holds(p)).collect();
-            broken_from(&own, fault, t0, &recorded.method)
-        })
-        .min()
-        .map(|from| from.saturating_sub(t0))
+impl<'a> Watch<'a> {
+    pub fn of(recorded: &'a Recorded, fault: &'a FaultLife, t0: u64) -> Self {
+        let mut probes: Vec<&Probe> = recorded
+            .probes
+            .iter()
+            .filter(|probe| probe.done >= t0 && probe.intended < fault.window_end)
+            .collect();
+        let hit = |probe: &&Probe| fault.targets.contains(&probe.node);
+        if !fault.hit_majority && !probes.iter().all(hit) {
+            probes.retain(|probe| !hit(probe));
+        }
+        Self {
+            probes,
+            fault,
+            t0,
+            method: &recorded.method,
+        }
+    }
+
+    /// The first success of the service after the fault.
+    pub fn first_success(&self, class: Class) -> Restoration {
+        let (fault, t0) = (self.fault, self.t0);
+        let probes = self.class(class);
+        if probes.iter().all(|probe| probe.intended < t0) {
+            return Restoration::NoProbes;
+        }
+        match broken_from(&probes, fault, t0, self.method) {
+            None => Restoration::BelowResolution,
+            Some(broken) => probes
+                .iter()
+                .filter(|probe| sent_after(probe, t0) && probe.intended >= broken && probe.ok)
+                .map(|probe| probe.done - t0)
+                .min()
+                .filter(|after| *after <= fault.window_end - t0)
+                .map_or(
+                    Restoration::Censored(fault.window_end - t0),
+                    Restoration::After,
+                ),
+        }
+    }
+
+    /// When the first probe failed because of the fault, on any connection, after t0; one that was under way
+    /// at t0 failed from then on.
+    pub fn first_failure(&self) -> Option<u64> {
+        [Connection::Kept, Connection::New]
+            .into_iter()
+            .filter_map(|connection| {
+                let own = self.class(Class::Connection(connection));
+                broken_from(&own, self.fault, self.t0, self.method)
+            })
+            .min()
+            .map(|from| from.saturating_sub(self.t0))
+    }
+
+    fn class(&self, class: Class) -> Vec<&'a Probe> {
+        let probes = self.probes.iter().copied();
+        probes.filter(|probe| class.holds(probe)).collect()
+    }
 }
 
 /// How long after the heal the nodes that were hit served again, by connection kind; `None` if they
@@ -146,34 +169,4 @@ fn broken_from(probes: &[&Probe], fault: &FaultLife, t0: u64, method: &Method) -
 
 fn sent_after(probe: &Probe, t0: u64) -> bool {
     probe.intended >= t0 && probe.sent >= t0
-}
-
-/// The probes of these nodes that the fault can have met.
-fn around<'a>(
-    recorded: &'a Recorded,
-    fault: &FaultLife,
-    t0: u64,
-    nodes: &BTreeSet<&str>,
-) -> Vec<&'a Probe> {
-    recorded
-        .probes
-        .iter()
-        .filter(|probe| probe.done >= t0 && probe.intended < fault.window_end)
-        .filter(|probe| nodes.contains(probe.node.as_str()))
-        .collect()
-}
-
-/// The nodes whose clients were to be served through the fault.
-fn serving_nodes<'a>(recorded: &'a Recorded, fault: &FaultLife) -> BTreeSet<&'a str> {
-    let probed: BTreeSet<&str> = recorded.probes.iter().map(|p| p.node.as_str()).collect();
-    let spared: BTreeSet<&str> = probed
-        .iter()
-        .copied()
-        .filter(|node| !fault.targets.iter().any(|target| target == node))
-        .collect();
-    if fault.hit_majority || spared.is_empty() {
-        probed
-    } else {
-        spared
-    }
 }

@@ -5,7 +5,7 @@ use super::latency::connection_name;
 use super::milestones::{Milestone, milestones};
 use super::quantiles::Distribution;
 use super::rejoin::{self, Rejoin};
-use super::restoration::{Class, Restoration, first_success, reconnect};
+use super::restoration::{Class, Restoration, Watch, reconnect};
 use super::steady::{Load, Rate, Steady};
 use super::{availability, ms, ms_between};
 use crate::observe::{Connection, Probe};
@@ -159,9 +159,10 @@ fn of_one(
         reconnect_new_ms: reconnect(recorded, life, Connection::New).map(ms),
         ..Rto::default()
     };
+    let watch = Watch::of(recorded, life, t0);
     let mut seen = Vec::new();
     let mut restored = |name: String, class| {
-        let restoration = first_success(recorded, life, t0, class);
+        let restoration = watch.first_success(class);
         seen.push(restoration);
         match restoration {
             Restoration::NoProbes => None,
@@ -212,7 +213,7 @@ fn of_one(
     let outages = availability::outages(&window, &recorded.method);
     rto.outages = outages.count;
     rto.outage_ms = outages.total_ms;
-    rto.timeline = milestones(recorded, life, t0, &rto, steady);
+    rto.timeline = milestones(&recorded.method, life, &rto, steady, watch.first_failure());
     rto
 }
 
