@@ -3,6 +3,7 @@
 use super::faults::{FaultLife, FaultSummary};
 use super::{Ops, returns};
 use crate::recorded::Recorded;
+use crate::table::count;
 use checker::{Validity, Verdict};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -58,7 +59,11 @@ pub fn overall_reason(
 }
 
 fn counted(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+    format!(
+        "{} {what}{}",
+        count(n as u64),
+        if n == 1 { "" } else { "s" }
+    )
 }
 
 pub(super) fn gates(
@@ -77,8 +82,9 @@ pub(super) fn gates(
         "enough-operations",
         ops.ok >= floor,
         format!(
-            "{} operations succeeded, at least {floor} are asked for",
-            ops.ok
+            "{} operations succeeded, at least {} are asked for",
+            count(ops.ok),
+            count(floor)
         ),
     );
 

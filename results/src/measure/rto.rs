@@ -64,6 +64,14 @@ pub struct Recovery {
     pub counts: BTreeMap<String, u64>,
 }
 
+impl Rto {
+    /// For how long nobody was served, as far as is known.
+    pub fn away_ms(&self) -> f64 {
+        let open = self.due.then_some(self.window_ms);
+        self.first_success_ms.or(open).unwrap_or_default()
+    }
+}
+
 impl Recovery {
     /// The phases in the order in which a server goes through them; names that are not known come last.
     pub fn phases(&self) -> impl Iterator<Item = (&str, f64)> {

@@ -342,7 +342,7 @@ impl Bands {
             let full = format!("{} {}", band.id, band.kind);
             let text = [full, band.id.to_string()]
                 .into_iter()
-                .find(|text| 7 * text.len() as i32 <= end - from);
+                .find(|text| 7 * text.len() as i32 + 5 <= end - from);
             if let Some(text) = text {
                 label(area, &text, (from, y), font(11.0, Role::Muted), HPos::Left)?;
             }

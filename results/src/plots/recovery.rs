@@ -92,12 +92,6 @@ impl<'a> Times<'a> {
         Some(self.heal? + self.rto.rejoin_ms?)
     }
 
-    /// For how long nobody was served, as far as is known.
-    fn outage(&self) -> f64 {
-        let open = self.rto.due.then_some(self.rto.window_ms);
-        self.rto.first_success_ms.or(open).unwrap_or_default()
-    }
-
     fn elected(&self) -> Option<f64> {
         Some(self.rto.detect_ms.unwrap_or_default() + self.rto.elect_ms?)
     }
@@ -141,7 +135,7 @@ pub(super) fn overview(results: &Results) -> Option<Picture> {
     }
     let total = all.len();
     if total > ROWS_MAX {
-        all.sort_by(|a, b| b.outage().total_cmp(&a.outage()));
+        all.sort_by(|a, b| b.rto.away_ms().total_cmp(&a.rto.away_ms()));
         all.truncate(ROWS_MAX);
         all.sort_by_key(|times| times.fault.id);
     }

@@ -15,7 +15,8 @@ use std::collections::BTreeSet;
 /// A single piece of evidence is cut here; the whole is in `results.json`.
 const EVIDENCE_CHARS_MAX: usize = 20_000;
 
-/// With more faults than this, their pictures stay in their files, so that the page stays light.
+/// Of more faults than this, only the slowest recoveries are drawn on the page, so that it stays light; the
+/// others have their pictures in files.
 const PICTURES_MAX: usize = 60;
 
 pub(super) fn checks(results: &Results) -> Markup {
@@ -103,7 +104,20 @@ fn text(value: &Value) -> String {
     }
 }
 
+/// The faults whose recoveries are drawn on the page.
+fn drawn(results: &Results) -> BTreeSet<u32> {
+    let mut slowest: Vec<(&FaultSummary, f64)> = results
+        .faults
+        .iter()
+        .filter_map(|fault| Some((fault, fault.rto.as_ref()?.away_ms())))
+        .collect();
+    slowest.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let ids = slowest.iter().map(|(fault, _)| fault.id);
+    ids.take(PICTURES_MAX).collect()
+}
+
 pub(super) fn faults(results: &Results, plots: &Plots) -> Markup {
+    let drawn = drawn(results);
     html! {
         section #faults {
             h2 { "Faults and their proof" }
@@ -124,8 +138,13 @@ pub(super) fn faults(results: &Results, plots: &Plots) -> Markup {
                     }
                     (fault_body(fault))
                     @for (_, picture) in plots.recovery.iter().filter(|(id, _)| *id == fault.id) {
-                        @if results.faults.len() <= PICTURES_MAX { (figure(picture)) (moments::table(fault)) }
-                        @else { p.note { "Timeline: " code { "plots/" (picture.name) ".svg" } } }
+                        @if drawn.contains(&fault.id) { (figure(picture)) (moments::table(fault)) }
+                        @else {
+                            p.note {
+                                "Timeline: " a href={ "plots/" (picture.name) ".svg" } { "plots/" (picture.name) ".svg" }
+                                " (this page draws those of the " (PICTURES_MAX) " slowest recoveries)"
+                            }
+                        }
                     }
                 }
             }

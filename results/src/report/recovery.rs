@@ -7,6 +7,9 @@ use crate::table::{count, duration, rto_cells};
 use checker::Validity;
 use maud::{Markup, html};
 
+/// Of a longer table, this much is seen at once; the rest scrolls.
+const ROWS_MAX: usize = 30;
+
 pub(super) fn section(results: &Results, plots: &Plots) -> Markup {
     html! {
         section #recovery {
@@ -72,7 +75,7 @@ fn rpo(results: &Results) -> Markup {
 fn faults(results: &Results) -> Markup {
     html! {
         h3 { "Fault by fault" }
-        div.scroll { table {
+        div.scroll.tall[results.faults.len() > ROWS_MAX] { table {
             thead {
                 tr.group {
                     th colspan="4" {} th colspan="3" { "first success" } th colspan="2" { "election" } th colspan="2" {}

@@ -44,6 +44,8 @@ nav a{text-decoration:none}nav a:hover{text-decoration:underline}
 figure{margin:14px 0 20px}
 figcaption{font-size:13.5px;font-weight:600;margin-bottom:2px}
 .scroll{overflow-x:auto}
+.tall{max-height:720px;overflow-y:auto;border-bottom:1px solid var(--grid)}
+.tall thead{position:sticky;top:0;background:var(--page)}
 [hidden]{display:none!important}
 .readout{position:sticky;top:0;z-index:1;display:flex;flex-wrap:wrap;gap:2px 18px;padding:7px 2px;background:var(--page);border-bottom:1px solid var(--grid);font-size:13px;font-variant-numeric:tabular-nums}
 .readout small{color:var(--muted);font-size:12px}.readout b{display:inline-block;min-width:6ch;font-weight:600}
@@ -71,5 +73,5 @@ summary{cursor:pointer;padding:3px 0}
 ul{margin:4px 0;padding-left:22px}
 footer{color:var(--muted);font-size:12.5px;padding-top:28px;padding-bottom:32px}
 @media (max-width:760px){header,main,footer{padding-left:14px;padding-right:14px}.tiles{grid-template-columns:repeat(2,1fr);gap:8px}.value{font-size:21px}.tile{padding:10px 12px}h1{font-size:20px}#faults summary .when{float:none;display:block}.moments tr{display:grid;grid-template-columns:1fr 6em 5em;border-bottom:1px solid var(--grid)}.moments td,.moments th{border:0;padding:3px 4px}.moments th:last-child{display:none}.moments td.wide{grid-column:1/-1;min-width:0;color:var(--muted)}}
-@media print{body{font-size:11pt}nav,.readout,.cursor{display:none}section{break-inside:auto}figure,.card,tr{break-inside:avoid}svg.plot{min-width:0}.scroll{overflow:visible}pre{max-height:none;white-space:pre-wrap}header,main,footer{max-width:none;padding:0}}
+@media print{body{font-size:11pt}nav,.readout,.cursor{display:none}section{break-inside:auto}figure,.card,tr{break-inside:avoid}svg.plot{min-width:0}.scroll{overflow:visible}.tall{max-height:none}.tall thead{position:static}pre{max-height:none;white-space:pre-wrap}header,main,footer{max-width:none;padding:0}}
 "#;
