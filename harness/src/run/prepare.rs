@@ -195,7 +195,7 @@ impl Prepared {
                 self.seed
             ),
             machine: machine::facts(),
-            not_exercised: Vec::new(),
+            not_exercised: left_out(&self.plan),
             remarks: Vec::new(),
             expected_checks,
             faults_asked: self.plan.faults.len() as u32,
@@ -216,6 +216,20 @@ impl Prepared {
             method,
             marks: Marks::default(),
         })
+    }
+}
+
+/// The kinds of fault that a plan does without, in a sentence.
+fn left_out(plan: &Plan) -> Vec<String> {
+    let planned = plan.kinds();
+    let kinds = Kind::ALL.iter().filter(|kind| !planned.contains(kind));
+    let names: Vec<&str> = kinds.map(|kind| kind.name()).collect();
+    match names.is_empty() {
+        true => Vec::new(),
+        false => vec![format!(
+            "Faults: none of these was planned: {}.",
+            names.join(", ")
+        )],
     }
 }
 
