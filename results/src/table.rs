@@ -389,7 +389,8 @@ pub fn duration(ms: f64) -> String {
         ms if ms >= 1_000.0 => format!("{:.2} s", ms / 1e3),
         ms if ms >= 100.0 || ms == ms.round() => format!("{ms:.0} ms"),
         ms if ms >= 10.0 => format!("{ms:.1} ms"),
-        ms => format!("{ms:.2} ms"),
+        ms if ms >= 0.1 => format!("{ms:.2} ms"),
+        ms => format!("{:.0} us", ms * 1e3),
     }
 }
 
@@ -457,6 +458,7 @@ mod tests {
         assert_eq!(percent(0.07), "7.00 %");
         assert_eq!(duration(-0.0), "0 ms");
         assert_eq!(duration(0.123), "0.12 ms");
+        assert_eq!(duration(0.003), "3 us");
         assert_eq!(duration(20.0), "20 ms");
         assert_eq!(duration(1_234.0), "1.23 s");
         assert_eq!(duration(61_000.0), "61.0 s");

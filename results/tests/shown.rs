@@ -265,3 +265,18 @@ fn the_page_carries_the_numbers_that_its_pictures_show() {
     assert_eq!(series.faults[2].3, "partition n2");
     assert!(page(&recorded).contains("data-series=\"{&quot;from_s&quot;:0.5,"));
 }
+
+#[test]
+fn counts_by_name_are_a_table_and_moments_in_a_proof_are_times() {
+    let mut recorded = specimen::recorded();
+    let counts = serde_json::json!({"cas": {"ok": 12_345, "fail": 2}, "read": {"ok": 7}});
+    let verdict = Verdict::valid().with("by_f", counts);
+    recorded.verdicts.insert("stats".into(), verdict);
+    recorded.faults[1]
+        .proof
+        .insert("cut_at".into(), 6_619_841_190u64.into());
+    let page = page(&recorded);
+    assert!(page.contains("<td>cas</td><td class=\"n\">2</td><td class=\"n\">12,345</td>"));
+    assert!(page.contains("<td>read</td><td class=\"n\">-</td><td class=\"n\">7</td>"));
+    assert!(page.contains("<dt>cut at</dt><dd>6.62 s</dd>"));
+}

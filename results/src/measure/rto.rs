@@ -73,9 +73,14 @@ impl Rto {
 }
 
 impl Recovery {
+    /// What a phase is a part of: loading reads the full image, then what changed since.
+    pub fn part_of(phase: &str) -> Option<&'static str> {
+        matches!(phase, "full" | "deltas").then_some("load")
+    }
+
     /// The phases in the order in which a server goes through them; names that are not known come last.
     pub fn phases(&self) -> impl Iterator<Item = (&str, f64)> {
-        const ORDER: [&str; 4] = ["open", "load", "replay", "join"];
+        const ORDER: [&str; 6] = ["open", "load", "full", "deltas", "replay", "join"];
         let mut phases: Vec<(&str, f64)> = self
             .phases_ms
             .iter()

@@ -4,7 +4,7 @@
 use super::Picture;
 use super::canvas::*;
 use super::recovery::{NAME, Scale};
-use crate::measure::{FaultSummary, Milestone, Moment, Rate, Results, Rto, completions};
+use crate::measure::{FaultSummary, Milestone, Moment, Rate, Recovery, Results, Rto, completions};
 use crate::recorded::Recorded;
 use crate::table::{count, duration};
 use checker::Phase;
@@ -278,7 +278,8 @@ fn spans(rto: &Rto, heal: Option<f64>) -> Vec<Span> {
     }
     for (node, recovery) in &rto.recovery {
         let mut from = heal;
-        for (phase, took) in recovery.phases() {
+        let whole = |(phase, _): &(&str, f64)| Recovery::part_of(phase).is_none();
+        for (phase, took) in recovery.phases().filter(whole) {
             push(format!("{node} {phase}"), from, took, Role::Muted);
             from += took;
         }

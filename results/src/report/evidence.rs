@@ -64,7 +64,7 @@ fn pairs(pairs: &Map<String, Value>) -> Markup {
     let plain: Vec<_> = pairs.iter().filter(|(_, value)| !shaped(value)).collect();
     html! {
         @if !plain.is_empty() {
-            dl.facts.small { @for (name, value) in plain { (fact(&name.replace('_', " "), html! { (text(value)) })) } }
+            dl.facts.small { @for (name, value) in plain { (fact(&name.replace('_', " "), html! { (told(name, value)) })) } }
         }
         @for (name, value) in pairs.iter().filter(|(_, value)| shaped(value)) {
             div.name { (name.replace('_', " ")) }
@@ -73,7 +73,11 @@ fn pairs(pairs: &Map<String, Value>) -> Markup {
     }
 }
 
+/// An object of alike objects is a table; anything else with a shape is shown as it is.
 fn evidence(value: &Value) -> Markup {
+    if let Some(rows) = rows(value) {
+        return grid(&rows);
+    }
     let text = match value.as_array() {
         // One item a line reads better than every brace on its own.
         Some(items) => items.iter().map(|item| format!("{item}\n")).collect(),
@@ -86,6 +90,43 @@ fn evidence(value: &Value) -> Markup {
     html! {
         pre { (text[..cut.unwrap_or(text.len())]) }
         @if cut.is_some() { p.note { "Cut here; the whole is in " code { "results.json" } "." } }
+    }
+}
+
+type Rows<'a> = Vec<(&'a String, &'a Map<String, Value>)>;
+
+/// Of an object: its objects, if it holds nothing else and they hold only single values.
+fn rows(value: &Value) -> Option<Rows<'_>> {
+    let rows: Rows<'_> = value
+        .as_object()?
+        .iter()
+        .map(|(name, row)| Some((name, row.as_object()?)))
+        .collect::<Option<_>>()?;
+    let plain = |value: &Value| !value.is_object() && !value.is_array();
+    let alike = rows.iter().all(|(_, row)| row.values().all(plain));
+    (alike && !rows.is_empty()).then_some(rows)
+}
+
+fn grid(rows: &Rows<'_>) -> Markup {
+    let columns: BTreeSet<&String> = rows.iter().flat_map(|(_, row)| row.keys()).collect();
+    html! {
+        div.scroll { table.narrow {
+            thead { tr { th {} @for column in &columns { th.n { (column.replace('_', " ")) } } } }
+            tbody { @for (name, row) in rows { tr {
+                td { (name) }
+                @for column in &columns {
+                    td.n { @match row.get(*column) { Some(value) => (text(value)), None => "-" } }
+                }
+            } } }
+        } }
+    }
+}
+
+/// A value by its name: what ends with `_at` is a moment of the run in nanoseconds, as in `faults.jsonl`.
+fn told(name: &str, value: &Value) -> String {
+    match value.as_u64().filter(|_| name.ends_with("_at")) {
+        Some(nanoseconds) => duration(nanoseconds as f64 / 1e6),
+        None => text(value),
     }
 }
 
@@ -202,7 +243,9 @@ fn restarts(rto: &Rto) -> Markup {
                 thead { tr {
                     th { "restarted" }
                     @for name in &counts { th.n { (name.replace('_', " ")) } }
-                    @for name in &phases { th.n { (name) } }
+                    @for name in &phases {
+                        th.n { @if let Some(whole) = Recovery::part_of(name) { (whole) ": " } (name) }
+                    }
                 } }
                 tbody { @for (node, recovery) in &rto.recovery { tr {
                     td { (node) }

@@ -17,6 +17,9 @@ use crate::table::{count, duration, optional, percent};
 use checker::Validity;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+/// Of a longer table, this much is seen at once; the rest scrolls.
+const ROWS_MAX: usize = 30;
+
 /// The page. `spec` is the text of `spec.yaml`, shown as it is.
 pub fn render(results: &Results, plots: &Plots, spec: &str) -> String {
     let title = format!(
@@ -192,7 +195,8 @@ fn timeline(plots: &Plots) -> Markup {
             p.lead {
                 "Bands are faults, from the moment each took effect until it was healed. All pictures share one \
                  scale. Clients wait for each answer before they ask again; probes are sent at fixed times, whatever \
-                 becomes of those before."
+                 becomes of those before. An operation is ok if it happened, fail if it certainly did not, and \
+                 unknown if its client never learnt; a bin is "partly" served if some of its probes were."
             }
             (cursor::readout(&plots.series))
             @for picture in &plots.timeline { (shared(picture)) }

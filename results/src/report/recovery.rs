@@ -1,14 +1,11 @@
 //! The recovery panel: how long until clients were served again, and whether anything was lost.
 
-use super::figure;
+use super::{ROWS_MAX, figure};
 use crate::measure::{Distribution, KindRto, Results};
 use crate::plots::Plots;
 use crate::table::{count, duration, rto_cells};
 use checker::Validity;
 use maud::{Markup, html};
-
-/// Of a longer table, this much is seen at once; the rest scrolls.
-const ROWS_MAX: usize = 30;
 
 pub(super) fn section(results: &Results, plots: &Plots) -> Markup {
     html! {

@@ -1,6 +1,6 @@
 //! How state moved and was kept: by what the servers that were away came back, and what checkpoints cost.
 
-use super::shared;
+use super::{ROWS_MAX, shared};
 use crate::measure::{By, CheckpointFigures, FaultSummary, Results, Return};
 use crate::plots::Plots;
 use crate::table::{amplification, count, micros, ratio, size};
@@ -31,7 +31,7 @@ fn returns(results: &Results) -> Markup {
                 "A server that was away gets what it missed from the log; when the log no longer reaches back to \
                  it, from an image: a delta, with the pages changed since a checkpoint of its own (the base), or all."
             }
-            div.scroll { table {
+            div.scroll.tall[rows.len() > ROWS_MAX] { table {
                 thead { tr {
                     th.n { "#" } th { "fault" } th { "server" } th { "by" } th.n { "on the wire" }
                     th.n { "in full" } th.n { "ratio" } th.n { "caught up" } th.n { "base index" } th.n { "images" }

@@ -54,6 +54,7 @@ svg .cursor{stroke-width:1;pointer-events:none}
 .shared svg{cursor:crosshair}
 svg.plot{display:block;width:100%;min-width:720px;height:auto}
 table{border-collapse:collapse;font-size:13.5px;width:100%;font-variant-numeric:tabular-nums}
+table.narrow{width:auto}
 th,td{padding:4px 10px;text-align:left;white-space:nowrap;border-bottom:1px solid var(--grid)}
 th{color:var(--muted);font-weight:600;font-size:12.5px}
 tr.group th{border-bottom:0;padding-bottom:0;text-align:center;font-weight:500}
