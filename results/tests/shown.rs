@@ -280,3 +280,17 @@ fn counts_by_name_are_a_table_and_moments_in_a_proof_are_times() {
     assert!(page.contains("<td>read</td><td class=\"n\">-</td><td class=\"n\">7</td>"));
     assert!(page.contains("<dt>cut at</dt><dd>6.62 s</dd>"));
 }
+
+#[test]
+fn what_pictures_hide_on_a_narrow_screen_is_nothing_of_the_tables() {
+    let page = page(&specimen::recorded());
+    for name in ["wide", "narrow"] {
+        assert!(page.contains(&format!(".{name}{{display:none}}")), "{name}");
+        for cell in ["td", "th", "tr", "table"] {
+            assert!(
+                !page.contains(&format!("<{cell} class=\"{name}\"")),
+                "{cell}"
+            );
+        }
+    }
+}

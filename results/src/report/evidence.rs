@@ -110,7 +110,7 @@ fn rows(value: &Value) -> Option<Rows<'_>> {
 fn grid(rows: &Rows<'_>) -> Markup {
     let columns: BTreeSet<&String> = rows.iter().flat_map(|(_, row)| row.keys()).collect();
     html! {
-        div.scroll { table.narrow {
+        div.scroll { table.fit {
             thead { tr { th {} @for column in &columns { th.n { (column.replace('_', " ")) } } } }
             tbody { @for (name, row) in rows { tr {
                 td { (name) }
@@ -270,7 +270,7 @@ pub(super) fn gates(results: &Results) -> Markup {
                         tr {
                             td { (badge(if gate.passed { Validity::Valid } else { Validity::Unknown })) }
                             td { (name) }
-                            td.wide {
+                            td.prose {
                                 (gate.reason)
                                 @if let Some(meaning) = meanings::gate(name) { div.note { (meaning) } }
                             }

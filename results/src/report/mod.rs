@@ -196,7 +196,7 @@ fn timeline(plots: &Plots) -> Markup {
                 "Bands are faults, from the moment each took effect until it was healed. All pictures share one \
                  scale. Clients wait for each answer before they ask again; probes are sent at fixed times, whatever \
                  becomes of those before. An operation is ok if it happened, fail if it certainly did not, and \
-                 unknown if its client never learnt; a bin is "partly" served if some of its probes were."
+                 unknown if its client never learnt; where it says partly, some of the probes were served."
             }
             (cursor::readout(&plots.series))
             @for picture in &plots.timeline { (shared(picture)) }

@@ -25,7 +25,7 @@ fn row(milestone: &Milestone) -> Markup {
             td { (milestone.moment.name()) }
             td.n { (milestone.written()) }
             td.n { @if milestone.resolution_ms > 0.0 { (duration(milestone.resolution_ms)) } @else { "exact" } }
-            td.wide {
+            td.prose {
                 (milestone.moment.meaning()) "."
                 @if let Some(reason) = &milestone.reason { " " strong { "Here: " (reason) "." } }
             }

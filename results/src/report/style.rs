@@ -54,12 +54,12 @@ svg .cursor{stroke-width:1;pointer-events:none}
 .shared svg{cursor:crosshair}
 svg.plot{display:block;width:100%;min-width:720px;height:auto}
 table{border-collapse:collapse;font-size:13.5px;width:100%;font-variant-numeric:tabular-nums}
-table.narrow{width:auto}
+table.fit{width:auto}
 th,td{padding:4px 10px;text-align:left;white-space:nowrap;border-bottom:1px solid var(--grid)}
 th{color:var(--muted);font-weight:600;font-size:12.5px}
 tr.group th{border-bottom:0;padding-bottom:0;text-align:center;font-weight:500}
 .n{text-align:right}
-td.wide{white-space:normal;width:100%;min-width:240px}
+td.prose{white-space:normal;width:100%;min-width:240px}
 tr.faint td{color:var(--muted)}
 tbody tr:hover td{background:var(--quiet)}
 details{margin:8px 0}
@@ -73,6 +73,6 @@ summary{cursor:pointer;padding:3px 0}
 .words dt{font-weight:600;margin-top:8px}.words dd{margin:0 0 0 16px;max-width:90ch}
 ul{margin:4px 0;padding-left:22px}
 footer{color:var(--muted);font-size:12.5px;padding-top:28px;padding-bottom:32px}
-@media (max-width:760px){header,main,footer{padding-left:14px;padding-right:14px}.tiles{grid-template-columns:repeat(2,1fr);gap:8px}.value{font-size:21px}.tile{padding:10px 12px}h1{font-size:20px}#faults summary .when{float:none;display:block}.moments tr{display:grid;grid-template-columns:1fr 6em 5em;border-bottom:1px solid var(--grid)}.moments td,.moments th{border:0;padding:3px 4px}.moments th:last-child{display:none}.moments td.wide{grid-column:1/-1;min-width:0;color:var(--muted)}}
+@media (max-width:760px){header,main,footer{padding-left:14px;padding-right:14px}.tiles{grid-template-columns:repeat(2,1fr);gap:8px}.value{font-size:21px}.tile{padding:10px 12px}h1{font-size:20px}#faults summary .when{float:none;display:block}.moments tr{display:grid;grid-template-columns:1fr 6em 5em;border-bottom:1px solid var(--grid)}.moments td,.moments th{border:0;padding:3px 4px}.moments th:last-child{display:none}.moments td.prose{grid-column:1/-1;min-width:0;color:var(--muted)}}
 @media print{body{font-size:11pt}nav,.readout,.cursor{display:none}section{break-inside:auto}figure,.card,tr{break-inside:avoid}svg.plot{min-width:0}.scroll{overflow:visible}.tall{max-height:none}.tall thead{position:static}pre{max-height:none;white-space:pre-wrap}header,main,footer{max-width:none;padding:0}}
 "#;
