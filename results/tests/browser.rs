@@ -14,20 +14,14 @@ const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
 #[test]
 fn the_cursor_of_the_page_shows_the_first_fault_when_the_page_opens() {
-    let recorded = specimen::recorded();
-    let results = measure(&recorded);
-    let plots = plots::draw(&recorded, &results);
-    let folder = tempfile::tempdir().unwrap();
-    let page = folder.path().join("report.html");
-    std::fs::write(&page, report::render(&results, &plots, "seed: 7\n")).unwrap();
-    let Some(shown) = dumped(&page, folder.path()) else {
+    let Some(shown) = dumped(&page()) else {
         return;
     };
-    let at = shown.find("id=\"moment\"").expect("the readout");
-    let readout = &shown[at..][..shown[at..].find("</div>").unwrap()];
-    assert!(!readout.contains(" hidden"), "the script did not run");
-    let text = readout.rsplit_once("aria-valuetext=\"").unwrap().1;
-    let text = text.split('"').next().unwrap();
+    assert!(
+        !readout(&shown).contains(" hidden"),
+        "the script did not run"
+    );
+    let text = told(&shown);
     assert!(text.starts_with("at 10."), "{text}");
     assert!(text.ends_with("fault 1 kill n1"), "{text}");
     assert_eq!(
@@ -37,8 +31,59 @@ fn the_cursor_of_the_page_shows_the_first_fault_when_the_page_opens() {
     );
 }
 
+#[test]
+fn keys_go_from_fault_to_fault_and_the_pointer_goes_anywhere() {
+    let moved = |script: &str| {
+        let script = format!(
+            "<script>const m=document.getElementById('moment');\
+             const key=(k)=>m.dispatchEvent(new KeyboardEvent('keydown',{{key:k}}));{script}</script></body>"
+        );
+        // The page's own policy would rightly refuse this script.
+        let page = page()
+            .replace("http-equiv", "data-was")
+            .replace("</body>", &script);
+        dumped(&page)
+    };
+    let Some(shown) = moved("key('PageDown');key('PageDown');key('ArrowRight');") else {
+        return;
+    };
+    assert!(
+        told(&shown).ends_with("fault 3 partition n2"),
+        "{}",
+        told(&shown)
+    );
+    let at_the_end = "const s=document.querySelector('figure.shared svg');const b=s.getBoundingClientRect();\
+        s.dispatchEvent(new PointerEvent('pointermove',{clientX:b.left+b.width*0.975}));";
+    let shown = moved(at_the_end).expect("a browser, as before");
+    assert!(told(&shown).starts_with("at 61."), "{}", told(&shown));
+    assert!(told(&shown).ends_with("fault none"), "{}", told(&shown));
+}
+
+fn page() -> String {
+    let recorded = specimen::recorded();
+    let results = measure(&recorded);
+    let plots = plots::draw(&recorded, &results);
+    report::render(&results, &plots, "seed: 7\n")
+}
+
+fn readout(shown: &str) -> &str {
+    let at = shown.find("id=\"moment\"").expect("the readout");
+    &shown[at..][..shown[at..].find("</div>").expect("its end")]
+}
+
+/// What the readout says.
+fn told(shown: &str) -> &str {
+    let (_, text) = readout(shown)
+        .rsplit_once("aria-valuetext=\"")
+        .expect("its text");
+    text.split('"').next().unwrap_or_default()
+}
+
 /// The page after its scripts ran; `None` where no browser can show it.
-fn dumped(page: &std::path::Path, home: &std::path::Path) -> Option<String> {
+fn dumped(page: &str) -> Option<String> {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("report.html");
+    std::fs::write(&file, page).unwrap();
     let browser = BROWSERS.iter().find(|name| {
         let mut version = Command::new(name);
         let version = version
@@ -55,9 +100,9 @@ fn dumped(page: &std::path::Path, home: &std::path::Path) -> Option<String> {
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"])
         .arg(format!(
             "--user-data-dir={}",
-            home.join("profile").display()
+            home.path().join("profile").display()
         ))
-        .arg(format!("file://{}", page.display()))
+        .arg(format!("file://{}", file.display()))
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
