@@ -419,3 +419,33 @@ fn the_timeline_of_a_fault_holds_every_moment_with_its_time_or_its_reason() {
             .starts_with("no request failed")
     );
 }
+
+#[test]
+fn what_clients_catch_up_on_after_an_outage_does_not_make_up_for_it() {
+    let mut recorded = specimen::recorded();
+    // A burst right after the first outage: twice the usual work, done in no time.
+    let outage = 10_000 * MS..11_201 * MS;
+    let burst = 11_201 * MS..12_400 * MS;
+    let mut added = Vec::new();
+    for event in recorded
+        .history
+        .events
+        .iter()
+        .filter(|e| burst.contains(&e.time))
+    {
+        for copy in 1..4u64 {
+            let mut event = event.clone();
+            event.process.0 += copy * 10_000_000;
+            added.push(event);
+        }
+    }
+    recorded.history.events.extend(added);
+    recorded.history.events.sort_by_key(|event| event.time);
+    let results = measure(&recorded);
+    let served = (outage.end - outage.start) as f64 / 1e6;
+    let timeline = &rto(&results, 1).timeline;
+    let back = timeline.iter().find(|m| m.moment == Moment::ThroughputBack);
+    let back = back.and_then(|milestone| milestone.at_ms).unwrap();
+    assert!(back >= served && back < served + 150.0, "{back}");
+    assert!(rto(&results, 1).steady_ms.unwrap() >= served);
+}

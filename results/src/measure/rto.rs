@@ -141,8 +141,7 @@ pub(super) fn of_each(recorded: &Recorded, lives: &[FaultLife]) -> Vec<Option<Rt
             let baseline = over
                 .and_then(|from| load.baseline(from, t0))
                 .or(first_quiet);
-            let steady = load.steady(t0, life.window_end, life.next, baseline);
-            let mut rto = of_one(recorded, lives, life, t0, &steady);
+            let (mut rto, steady) = of_one(recorded, lives, life, t0, &load, baseline);
             rto.carried_over = still_away && !rto.below_resolution;
             still_away = rto.censored.iter().any(|name| name == "first_success");
             over = steady
@@ -159,13 +158,12 @@ fn of_one(
     lives: &[FaultLife],
     life: &FaultLife,
     t0: u64,
-    steady: &Steady,
-) -> Rto {
+    load: &Load,
+    baseline: Option<Rate>,
+) -> (Rto, Steady) {
     let mut rto = Rto {
         due: life.rto_due(),
-        steady_ms: steady.after.map(ms),
-        steady_reason: steady.reason.clone(),
-        baseline: steady.baseline,
+        baseline,
         window_ms: ms_between(t0, life.window_end),
         recovery: rejoin::recoveries(recorded, lives, life),
         reconnect_kept_ms: reconnect(recorded, life, Connection::Kept).map(ms),
@@ -209,6 +207,11 @@ fn of_one(
     if rto.first_success_ms.is_none() && !rto.censored.is_empty() {
         rto.censored.push("first_success".into());
     }
+    // Steady begins no earlier than service: what clients catch up on after an outage must not make up for it.
+    let served = rto.first_success_ms.map_or(0, |after| (after * 1e6) as u64);
+    let steady = load.steady(t0, t0 + served, life.window_end, life.next, baseline);
+    rto.steady_ms = steady.after.map(ms);
+    rto.steady_reason = steady.reason.clone();
     if rto.due {
         let election = rejoin::election(recorded, life, t0);
         rto.detect_ms = election.detected.map(ms);
@@ -226,8 +229,9 @@ fn of_one(
     let outages = availability::outages(&window, &recorded.method);
     rto.outages = outages.count;
     rto.outage_ms = outages.total_ms;
-    rto.timeline = milestones(&recorded.method, life, &rto, steady, watch.first_failure());
-    rto
+    let first_failure = watch.first_failure();
+    rto.timeline = milestones(&recorded.method, life, &rto, &steady, first_failure);
+    (rto, steady)
 }
 
 pub(super) fn report(recorded: &Recorded, faults: &[FaultSummary]) -> RtoReport {

@@ -74,8 +74,16 @@ impl Load {
         .filter(|rate| rate.ops_per_second > 0.0)
     }
 
-    /// The first window from `t0` on that is as good as the baseline and ends before `end`.
-    pub fn steady(&self, t0: u64, end: u64, next: Option<u32>, baseline: Option<Rate>) -> Steady {
+    /// The first window that is as good as the baseline, begins once clients were `served` again after `t0`, and
+    /// ends before `end`.
+    pub fn steady(
+        &self,
+        t0: u64,
+        served: u64,
+        end: u64,
+        next: Option<u32>,
+        baseline: Option<Rate>,
+    ) -> Steady {
         let Some(base) = baseline else {
             return Steady {
                 after: None,
@@ -93,7 +101,10 @@ impl Load {
         let growth = |rate: &Rate| rate.p99_ms / base.p99_ms.max(0.001);
         let busy = |rate: &Rate| share(rate) >= self.method.steady_throughput;
         let quick = |rate: &Rate| growth(rate) <= self.method.steady_p99;
-        let windows: Vec<(u64, Rate)> = self.windows(t0, end).collect();
+        let windows: Vec<(u64, Rate)> = self
+            .windows(t0, end)
+            .filter(|(from, _)| *from >= served)
+            .collect();
         let first = |good: &dyn Fn(&(u64, Rate)) -> bool| {
             let window = windows.iter().find(|window| good(window));
             window.map(|(from, _)| from - t0)
