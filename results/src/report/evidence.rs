@@ -264,7 +264,7 @@ pub(super) fn gates(results: &Results) -> Markup {
         section #gates {
             h2 { "Gates against empty success" }
             p.lead { "A run in which nothing was really tested is unknown, never valid." }
-            div.scroll { table {
+            div.scroll { table.gates {
                 tbody {
                     @for (name, gate) in &results.gates {
                         tr {
