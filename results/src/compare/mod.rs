@@ -15,6 +15,7 @@ pub mod text;
 pub use row::{Change, Row, Summary, Verdict};
 
 use crate::Results;
+use crate::statistics::family::{self, Design};
 use aligned::{Aligned, Overlay};
 use checker::Validity;
 use circumstances::Difference;
@@ -60,6 +61,7 @@ pub struct Group {
     pub name: String,
     pub base: Runs,
     pub new: Runs,
+    pub design: Design,
     /// What is compared: settings and systems that differ.
     pub subject: Vec<Difference>,
     /// Why no measure can be judged.
@@ -127,15 +129,17 @@ pub fn compare(base: &Side, new: &Side, intended: bool) -> Comparison {
     // One false alarm in the whole comparison, so each group has its share.
     let alpha = ALPHA / pairs.len().max(1) as f64;
     let groups = pairs.iter().map(|pair| {
-        let (ours, theirs) = (pair.base.as_slice(), pair.new.as_slice());
+        let (design, ours, theirs) = arranged(&pair.base, &pair.new, alpha);
+        let (ours, theirs) = (ours.as_slice(), theirs.as_slice());
         let not_comparable = circumstances::refusal(ours, theirs, intended)
-            .or_else(|| row::too_few(ours.len(), theirs.len(), alpha));
+            .or_else(|| row::too_few(ours.len(), theirs.len(), design, alpha));
         Group {
             name: pair.name.clone(),
             base: runs(ours),
             new: runs(theirs),
+            design,
             subject: circumstances::subject(ours, theirs, intended),
-            rows: row::rows(ours, theirs, alpha, not_comparable.as_deref()),
+            rows: row::rows(ours, theirs, design, alpha, not_comparable.as_deref()),
             overlays: aligned::overlays(ours, theirs),
             not_comparable,
         }
@@ -147,6 +151,30 @@ pub fn compare(base: &Side, new: &Side, intended: bool) -> Comparison {
         groups: groups.collect(),
         left_out,
     }
+}
+
+/// Runs with the same seeds on both sides had the same faults and operations: they are partners, provided that
+/// there are enough of them; in pairs it takes a few more to be sure.
+fn arranged<'a>(
+    base: &[&'a Entry],
+    new: &[&'a Entry],
+    alpha: f64,
+) -> (Design, Vec<&'a Entry>, Vec<&'a Entry>) {
+    let by_seed = |side: &[&'a Entry]| {
+        let mut sorted = side.to_vec();
+        sorted.sort_by_key(|entry| entry.results.seed);
+        sorted
+    };
+    let (base, new) = (by_seed(base), by_seed(new));
+    let seeds = |side: &[&Entry]| -> Vec<u64> { side.iter().map(|e| e.results.seed).collect() };
+    let (ours, theirs) = (seeds(&base), seeds(&new));
+    let each_once = ours.windows(2).all(|two| two[0] != two[1]);
+    let enough = family::least_p(ours.len(), theirs.len(), Design::Paired) <= alpha;
+    let design = match ours == theirs && each_once && enough {
+        true => Design::Paired,
+        false => Design::Free,
+    };
+    (design, base, new)
 }
 
 fn runs(entries: &[&Entry]) -> Runs {

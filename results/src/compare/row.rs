@@ -2,7 +2,7 @@
 
 use super::Entry;
 use crate::metrics::{self, Better, Metric, Unit};
-use crate::statistics::family::{self, Measure};
+use crate::statistics::family::{self, Design, Measure};
 use crate::statistics::{Interval, bootstrap, mean, median, student};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -87,23 +87,30 @@ impl Row {
 }
 
 /// Why so few runs can't tell; none if they can.
-pub(super) fn too_few(base: usize, new: usize, alpha: f64) -> Option<String> {
-    if family::least_p(base, new) <= alpha {
+pub(super) fn too_few(base: usize, new: usize, design: Design, alpha: f64) -> Option<String> {
+    if family::least_p(base, new, design) <= alpha {
         return None;
     }
-    let enough = (2..).find(|n| family::least_p(*n, *n) <= alpha)?;
+    let enough = (2..).find(|n| family::least_p(*n, *n, design) <= alpha)?;
     Some(format!(
         "too few repeats: {base} and {new}; {enough} and {enough} can tell"
     ))
 }
 
 /// A row for each metric that any run has, in the order of [`metrics::ALL`].
-pub(super) fn rows(base: &[&Entry], new: &[&Entry], alpha: f64, refused: Option<&str>) -> Vec<Row> {
+pub(super) fn rows(
+    base: &[&Entry],
+    new: &[&Entry],
+    design: Design,
+    alpha: f64,
+    refused: Option<&str>,
+) -> Vec<Row> {
     let values = |side: &[&Entry], metric: &Metric| -> Vec<Option<f64>> {
         side.iter().map(|entry| metric.of(&entry.results)).collect()
     };
     let all = metrics::ALL.iter().map(|metric| Compared {
         metric,
+        design,
         base: values(base, metric),
         new: values(new, metric),
     });
@@ -123,7 +130,7 @@ pub(super) fn rows(base: &[&Entry], new: &[&Entry], alpha: f64, refused: Option<
         .filter(|(_, refusal)| refusal.is_none())
         .map(|(compared, _)| Measure::new(&compared.base, &compared.new))
         .collect();
-    let mut p = family::corrected(&judged, base.len(), new.len(), SEED).into_iter();
+    let mut p = family::corrected(&judged, (base.len(), new.len()), design, SEED).into_iter();
     all.iter()
         .zip(refusals)
         .map(|(compared, refusal)| match refusal {
@@ -135,6 +142,8 @@ pub(super) fn rows(base: &[&Entry], new: &[&Entry], alpha: f64, refused: Option<
 
 struct Compared<'a> {
     metric: &'a Metric,
+    /// If paired, partners are at the same place.
+    design: Design,
     base: Vec<Option<f64>>,
     new: Vec<Option<f64>>,
 }
@@ -150,14 +159,37 @@ impl Compared<'_> {
             (0, _) => Some("the base does not have it".into()),
             (_, 0) => Some("the new runs do not have it".into()),
             (base, new) => {
-                too_few(base, new, alpha).map(|_| format!("too few runs have it: {base} and {new}"))
+                let (ours, theirs) = (self.usable(base), self.usable(new));
+                too_few(ours, theirs, self.design, alpha)
+                    .map(|_| format!("too few runs have it: {base} and {new}"))
             }
         }
     }
 
+    /// How many values of a side with so many count: of pairs only the whole ones.
+    fn usable(&self, present: usize) -> usize {
+        match self.design {
+            Design::Free => present,
+            Design::Paired => self.pairs().count(),
+        }
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (f64, f64)> {
+        let both = self.base.iter().zip(&self.new);
+        both.filter_map(|(base, new)| Some(((*base)?, (*new)?)))
+    }
+
+    fn change(&self) -> Option<Change> {
+        let (base, new): (Vec<f64>, Vec<f64>) = match self.design {
+            Design::Free => (present(&self.base), present(&self.new)),
+            Design::Paired => self.pairs().unzip(),
+        };
+        change(&base, &new, self.design)
+    }
+
     fn row(&self, p: Option<f64>, reason: String, alpha: f64) -> Row {
         let (base, new) = (present(&self.base), present(&self.new));
-        let change = change(&base, &new);
+        let change = self.change();
         let verdict = match (p, change) {
             (Some(p), Some(change)) if p <= alpha && change.matters() => {
                 match change.is_more() == (self.metric.better == Better::Higher) {
@@ -207,7 +239,7 @@ fn summary(values: Vec<f64>) -> Option<Summary> {
     })
 }
 
-fn change(base: &[f64], new: &[f64]) -> Option<Change> {
+fn change(base: &[f64], new: &[f64], design: Design) -> Option<Change> {
     let positive = base.iter().chain(new).all(|value| *value > 0.0);
     let scaled = |values: &[f64]| -> Vec<f64> {
         let scale = |value: &f64| if positive { value.ln() } else { *value };
@@ -215,7 +247,13 @@ fn change(base: &[f64], new: &[f64]) -> Option<Change> {
     };
     let (a, b) = (scaled(base), scaled(new));
     let value = mean(&b)? - mean(&a)?;
-    let interval = student::difference(&a, &b, CONFIDENCE);
+    let interval = match design {
+        Design::Free => student::difference(&a, &b, CONFIDENCE),
+        Design::Paired => {
+            let steps: Vec<f64> = a.iter().zip(&b).map(|(a, b)| b - a).collect();
+            student::of_mean(&steps, CONFIDENCE)
+        }
+    };
     Some(match positive {
         true => Change::Relative {
             value: value.exp_m1(),

@@ -92,6 +92,26 @@ fn a_write_path_slower_by_a_fifth_has_regressed_in_9_of_10_tries() {
 }
 
 #[test]
+fn runs_of_the_same_seeds_are_compared_in_pairs() {
+    let mut random = Random::new(29);
+    let mut seeded = |runs: usize| {
+        let mut side = side(&mut random, runs, 1.0);
+        for (seed, run) in side.runs.iter_mut().enumerate() {
+            run.results.seed = seed as u64;
+        }
+        side
+    };
+    let design = |comparison: Comparison| comparison.groups[0].design;
+    let (base, mut new) = (seeded(7), seeded(7));
+    new.runs.reverse();
+    assert_eq!(design(compare(&base, &new, false)), Design::Paired);
+    // Five pairs can't tell, five and five runs can.
+    assert_eq!(design(compare(&seeded(5), &seeded(5), false)), Design::Free);
+    new.runs[0].results.seed = 100;
+    assert_eq!(design(compare(&base, &new, false)), Design::Free);
+}
+
+#[test]
 fn faster_is_improved() {
     let mut random = Random::new(23);
     let comparison = compare(

@@ -3,6 +3,7 @@
 use super::{Change, Comparison, Group, Row, Summary};
 use crate::metrics::Unit;
 use crate::statistics::Interval;
+use crate::statistics::family::Design;
 use crate::table::{count, duration};
 use std::fmt::Write;
 use tabled::builder::Builder;
@@ -101,9 +102,13 @@ pub(super) fn heading(group: &Group) -> Vec<String> {
         lines.push(group.name.clone());
     }
     lines.push(format!(
-        "{} and {} runs{}",
+        "{} and {} runs{}{}",
         group.base.paths.len(),
         group.new.paths.len(),
+        match group.design {
+            Design::Free => "",
+            Design::Paired => ", in pairs of one seed",
+        },
         verdicts(group)
     ));
     for difference in &group.subject {
@@ -188,6 +193,14 @@ pub(super) fn change(row: &Row) -> String {
         };
     match row.change {
         None => "-".to_owned(),
+        Some(Change::Absolute {
+            value: 0.0,
+            interval:
+                Some(Interval {
+                    low: 0.0,
+                    high: 0.0,
+                }),
+        }) => "none".to_owned(),
         Some(Change::Relative { value, interval }) => {
             let show = |ratio: f64| percent(ratio);
             with(percent(value), interval, &show)

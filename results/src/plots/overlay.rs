@@ -109,7 +109,7 @@ fn draw_band(
     ))
 }
 
-/// How far the axis of the changes goes to both sides; what is beyond ends in an arrow.
+/// How far the axis of the changes goes to both sides; what is beyond has an arrow.
 const REACH: f64 = 1.0;
 
 /// The relative change of each measure with its interval; none where no measure has one.
@@ -119,6 +119,8 @@ pub fn changes(group: &Group) -> Option<Picture> {
     let known: Vec<(&Row, f64, f64, f64)> = group
         .rows
         .iter()
+        // Where some are judged, those that can't be would only distract.
+        .filter(|row| group.not_comparable.is_some() || row.verdict != Verdict::NotComparable)
         .filter_map(|row| match row.change? {
             Change::Relative { value, interval } => {
                 let interval = interval?;
@@ -173,6 +175,14 @@ pub fn changes(group: &Group) -> Option<Picture> {
                 HPos::Right,
             )?;
             bar(area, (x(*low), x(*high)), (y - 1, y + 1), role, 0.8)?;
+            for (beyond, at, arrow) in [
+                (low.max(-0.999).ln_1p() < -REACH, x(*low) - 8, "‹"),
+                (high.ln_1p() > REACH, x(*high) + 8, "›"),
+            ] {
+                if beyond {
+                    label(area, arrow, (at, y - 1), font(14.0, role), HPos::Center)?;
+                }
+            }
             bar(
                 area,
                 (x(*value) - 4, x(*value) + 4),

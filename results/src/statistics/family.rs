@@ -11,12 +11,24 @@
 
 use super::mean;
 use super::random::Random;
+use serde::{Deserialize, Serialize};
 
 /// Deals tried when there are more than that.
 const DEALS: usize = 10_000;
 
 /// Added to the standard error, as a share of the mean: differences far below it are of no interest.
 pub const FLOOR: f64 = 0.01;
+
+/// Which deals are as likely as the one that was made, when nothing differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Design {
+    /// Any run could have been on either side.
+    Free,
+    /// Each run of the base has a partner among the new ones, at the same place (one seed, one round): only the
+    /// partners could be exchanged. What both have in common cancels out.
+    Paired,
+}
 
 /// The values of one measure in the runs of both sides; none: the run does not have it.
 #[derive(Clone, Debug)]
@@ -57,7 +69,38 @@ impl Measure {
     }
 
     /// The size of the difference when the runs marked are the new ones.
-    fn difference(&self, is_new: &[bool]) -> f64 {
+    fn difference(&self, is_new: &[bool], design: Design) -> f64 {
+        match design {
+            Design::Free => self.free_difference(is_new),
+            Design::Paired => self.paired_difference(is_new),
+        }
+    }
+
+    fn paired_difference(&self, is_new: &[bool]) -> f64 {
+        let (ours, theirs) = self.values.split_at(self.values.len() / 2);
+        let (mut n, mut sum, mut squares) = (0f64, 0f64, 0f64);
+        for ((base, new), exchanged) in ours.iter().zip(theirs).zip(is_new) {
+            if let (Some(base), Some(new)) = (base, new) {
+                let step = if *exchanged { base - new } else { new - base };
+                (n, sum, squares) = (n + 1.0, sum + step, squares + step * step);
+            }
+        }
+        if n < 2.0 {
+            return 0.0;
+        }
+        let unexplained = (squares - sum * sum / n).max(0.0);
+        self.ratio(sum / n, (unexplained / (n - 1.0) / n).sqrt())
+    }
+
+    fn ratio(&self, difference: f64, error: f64) -> f64 {
+        let error = error + FLOOR * self.scale;
+        if error == 0.0 {
+            return 0.0;
+        }
+        difference.abs() / error
+    }
+
+    fn free_difference(&self, is_new: &[bool]) -> f64 {
         // In one pass, because it is done for every deal: number, sum and sum of squares of each side. The values
         // are centred, so that the squares lose no digits.
         let mut sides = [(0f64, 0f64, 0f64); 2];
@@ -75,26 +118,38 @@ impl Measure {
         let unexplained =
             (squares_a - sum_a * mean_a).max(0.0) + (squares_b - sum_b * mean_b).max(0.0);
         let pooled = unexplained / (n_a + n_b - 2.0);
-        let error = (pooled * (1.0 / n_a + 1.0 / n_b)).sqrt() + FLOOR * self.scale;
-        if error == 0.0 {
-            return 0.0;
-        }
-        (mean_b - mean_a).abs() / error
+        let error = (pooled * (1.0 / n_a + 1.0 / n_b)).sqrt();
+        self.ratio(mean_b - mean_a, error)
     }
 }
 
-/// The least p that so many runs can give, however different they are.
-pub fn least_p(base: usize, new: usize) -> f64 {
-    let both = if base == new { 2.0 } else { 1.0 };
-    both / ways(base + new, new)
+/// The least p that so many runs can give, however different they are. Of pairs both numbers are theirs.
+pub fn least_p(base: usize, new: usize, design: Design) -> f64 {
+    match design {
+        Design::Free if base == new => 2.0 / ways(base + new, new),
+        Design::Free => 1.0 / ways(base + new, new),
+        Design::Paired => 2.0 / 2f64.powi(base.min(new) as i32),
+    }
 }
 
 /// How likely it is that so great a difference comes up in any measure of the family when nothing differs:
 /// one p for each measure, in order. All measures must have as many values as there are runs.
-pub fn corrected(measures: &[Measure], base: usize, new: usize, seed: u64) -> Vec<f64> {
+///
+/// # Panics
+/// If the design is paired and the sides are not of one size.
+pub fn corrected(
+    measures: &[Measure],
+    (base, new): (usize, usize),
+    design: Design,
+    seed: u64,
+) -> Vec<f64> {
+    assert!(design == Design::Free || base == new, "pairs need partners");
     let runs = base + new;
     let actual: Vec<bool> = (0..runs).map(|run| run >= base).collect();
-    let observed: Vec<f64> = measures.iter().map(|m| m.difference(&actual)).collect();
+    let observed: Vec<f64> = measures
+        .iter()
+        .map(|m| m.difference(&actual, design))
+        .collect();
     // From the greatest difference to the least.
     let mut order: Vec<usize> = (0..measures.len()).collect();
     order.sort_by(|a, b| observed[*b].total_cmp(&observed[*a]));
@@ -105,22 +160,31 @@ pub fn corrected(measures: &[Measure], base: usize, new: usize, seed: u64) -> Ve
         deals += 1;
         let mut most = 0f64;
         for place in (0..order.len()).rev() {
-            most = most.max(measures[order[place]].difference(is_new));
+            most = most.max(measures[order[place]].difference(is_new, design));
             // What is equal but for rounding is as great.
             if most >= observed[order[place]] * (1.0 - 1e-9) {
                 exceeded[place] += 1;
             }
         }
     };
-    if ways(runs, new) <= DEALS as f64 {
-        every_deal(runs, new, &mut count);
-    } else {
-        count(&actual);
-        let mut random = Random::new(seed);
-        let mut is_new = actual.clone();
-        for _ in 1..DEALS {
-            random.shuffle(&mut is_new);
-            count(&is_new);
+    let all = match design {
+        Design::Free => ways(runs, new),
+        Design::Paired => 2f64.powi(base as i32),
+    };
+    match (all <= DEALS as f64, design) {
+        (true, Design::Free) => every_deal(runs, new, &mut count),
+        (true, Design::Paired) => every_exchange(base, &mut count),
+        (false, _) => {
+            count(&actual);
+            let mut random = Random::new(seed);
+            let mut is_new = actual.clone();
+            for _ in 1..DEALS {
+                match design {
+                    Design::Free => random.shuffle(&mut is_new),
+                    Design::Paired => exchange(&mut is_new, |_| random.below(2) == 1),
+                }
+                count(&is_new);
+            }
         }
     }
     // A measure can't be surer than one with a greater difference.
@@ -159,6 +223,23 @@ fn every_deal(runs: usize, new: usize, visit: &mut impl FnMut(&[bool])) {
     }
 }
 
+/// Puts the run of the base on the new side, and its partner on the other, where `exchanged` says so.
+fn exchange(is_new: &mut [bool], mut exchanged: impl FnMut(usize) -> bool) {
+    let pairs = is_new.len() / 2;
+    for pair in 0..pairs {
+        is_new[pair] = exchanged(pair);
+        is_new[pairs + pair] = !is_new[pair];
+    }
+}
+
+fn every_exchange(pairs: usize, visit: &mut impl FnMut(&[bool])) {
+    let mut is_new = vec![false; 2 * pairs];
+    for mask in 0..1u64 << pairs {
+        exchange(&mut is_new, |pair| mask >> pair & 1 == 1);
+        visit(&is_new);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,7 +257,7 @@ mod tests {
                 Measure::new(&noisy(random, n, 1.0), &noisy(random, n, level))
             })
             .collect();
-        corrected(&measures, n, n, 1)
+        corrected(&measures, (n, n), Design::Free, 1)
     }
 
     #[test]
@@ -207,16 +288,16 @@ mod tests {
 
     #[test]
     fn four_runs_a_side_are_the_fewest_that_can_tell() {
-        assert!(least_p(3, 3) > 0.05);
-        assert!(least_p(4, 4) <= 0.05);
-        assert!((least_p(4, 4) - 2.0 / 70.0).abs() < 1e-12);
+        assert!(least_p(3, 3, Design::Free) > 0.05);
+        assert!(least_p(4, 4, Design::Free) <= 0.05);
+        assert!((least_p(4, 4, Design::Free) - 2.0 / 70.0).abs() < 1e-12);
     }
 
     #[test]
     fn a_measure_that_never_moves_does_not_differ() {
         let zeros = [Some(0.0); 5];
         let measure = Measure::new(&zeros, &zeros);
-        assert_eq!(corrected(&[measure], 5, 5, 1), [1.0]);
+        assert_eq!(corrected(&[measure], (5, 5), Design::Free, 1), [1.0]);
     }
 
     #[test]
@@ -239,7 +320,47 @@ mod tests {
         ];
         let measure = Measure::new(&base, &new);
         assert!(measure.logarithmic());
-        let p = corrected(&[measure], 6, 6, 1)[0];
+        let p = corrected(&[measure], (6, 6), Design::Free, 1)[0];
         assert!(p <= 0.05, "{p}");
+    }
+
+    #[test]
+    fn pairs_find_what_the_noise_of_the_rounds_hides() {
+        let mut random = Random::new(13);
+        // Rounds differ by a factor of two, partners by 10 % and little noise.
+        let rounds: Vec<f64> = (0..7).map(|_| (0.7 * random.normal()).exp()).collect();
+        let mut side = |level: f64| -> Vec<Option<f64>> {
+            let noisy = |round: &f64| Some(round * level * (0.01 * random.normal()).exp());
+            rounds.iter().map(noisy).collect()
+        };
+        let measure = Measure::new(&side(1.0), &side(1.1));
+        let p = |design| corrected(std::slice::from_ref(&measure), (7, 7), design, 1)[0];
+        assert!(p(Design::Free) > 0.05, "{}", p(Design::Free));
+        assert!(
+            (p(Design::Paired) - 2.0 / 128.0).abs() < 1e-12,
+            "{}",
+            p(Design::Paired)
+        );
+    }
+
+    #[test]
+    fn equal_pairs_seldom_differ_in_any_of_thirty_measures() {
+        let mut random = Random::new(14);
+        let tries = 100;
+        let fooled = (0..tries).filter(|_| {
+            let measures: Vec<Measure> = (0..30)
+                .map(|_| Measure::new(&noisy(&mut random, 7, 1.0), &noisy(&mut random, 7, 1.0)))
+                .collect();
+            let p = corrected(&measures, (7, 7), Design::Paired, 1);
+            p.iter().any(|p| *p <= 0.05)
+        });
+        let fooled = fooled.count();
+        assert!(fooled <= 10, "{fooled} of {tries}");
+    }
+
+    #[test]
+    fn six_pairs_are_the_fewest_that_can_tell() {
+        assert!(least_p(5, 5, Design::Paired) > 0.05);
+        assert!(least_p(6, 6, Design::Paired) <= 0.05);
     }
 }
