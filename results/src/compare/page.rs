@@ -124,10 +124,10 @@ fn method(comparison: &Comparison) -> Markup {
             h2 { "How this is judged" }
             p.lead {
                 "Base and new are medians over the runs. The change is the ratio of the geometric means (where a \
-                 value is 0, the difference of the means) with its 95 % interval after Welch, for this measure \
-                 alone. Improved and regressed are said only where a change of this size would come up by chance \
+                 value is 0, the difference of the means) with its 95 % interval (Student's of the pairs, else Welch's) for \
+                 this measure alone. Improved and regressed are said only where a change of this size would come up by chance \
                  in any of the measures of the page in at most " (format!("{:.0} %", comparison.alpha * 100.0))
-                " of comparisons of equal sets (runs dealt to both sides anew; step-down maxT of Westfall and \
+                " of comparisons of equal sets (runs dealt to both sides anew, pairs within themselves; step-down maxT of Westfall and \
                  Young), and is at least 2 %. All else is within noise: not shown to differ, which is less than \
                  shown to be equal; the interval says how large a change may still hide."
             }

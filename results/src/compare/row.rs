@@ -160,8 +160,10 @@ impl Compared<'_> {
             (_, 0) => Some("the new runs do not have it".into()),
             (base, new) => {
                 let (ours, theirs) = (self.usable(base), self.usable(new));
-                too_few(ours, theirs, self.design, alpha)
-                    .map(|_| format!("too few runs have it: {base} and {new}"))
+                too_few(ours, theirs, self.design, alpha).map(|_| match self.design {
+                    Design::Free => format!("too few runs have it: {base} and {new}"),
+                    Design::Paired => format!("too few pairs have it: {ours}"),
+                })
             }
         }
     }

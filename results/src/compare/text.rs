@@ -164,7 +164,8 @@ fn cells(row: &Row, said: bool) -> [String; 5] {
 /// A figure with its unit.
 pub(super) fn value(value: f64, unit: Unit) -> String {
     match unit {
-        Unit::Time => duration(value),
+        // An empty sum is -0.
+        Unit::Time => duration(value + 0.0),
         Unit::Bytes => bytes(value),
         Unit::Count => match value.fract() == 0.0 && value >= 0.0 {
             true => count(value as u64),

@@ -170,7 +170,7 @@ pub fn changes(group: &Group) -> Option<Picture> {
             label(
                 area,
                 &row.metric,
-                (NAMES - 12, y),
+                (NAMES - 24, y),
                 font(12.0, Role::Ink),
                 HPos::Right,
             )?;
