@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cluster::bench::BenchError;
+use cluster::bugs::{self, Bug};
 use cluster::checkpoint::Keep;
 use cluster::checkpoint::chain::Mode;
 use cluster::disk::RealDisk;
@@ -149,6 +150,9 @@ struct Serve {
     /// Threads that load checkpoints and decode the log at a start; 0: one per core, at most 4
     #[arg(long, default_value_t = 0)]
     threads: usize,
+    /// Carry this bug of the catalogue: for proving that tests find it, in builds with the feature `bugs` only
+    #[arg(long, value_name = "NAME", value_parser = bug, hide = true)]
+    bug: Option<Bug>,
     /// Stop when standard input ends: a server that must not outlive its parent
     #[arg(long)]
     exit_with_stdin: bool,
@@ -181,6 +185,15 @@ fn point(text: &str) -> Result<Point, String> {
         Some(time) => time.parse().map(Point::Time).map_err(|_| expected()),
         None => text.parse().map(Point::Index).map_err(|_| expected()),
     }
+}
+
+fn bug(name: &str) -> Result<Bug, String> {
+    if !cfg!(feature = "bugs") {
+        return Err("this build has no planted bugs; build it with --features bugs".into());
+    }
+    bugs::by_name(name)
+        .map(|entry| entry.bug)
+        .ok_or_else(|| format!("{name}: no such bug; `shakedown sim --list-bugs` names them"))
 }
 
 /// Opens a folder that must be one of a server.
@@ -399,13 +412,20 @@ fn main() -> ExitCode {
         .with_ansi(false)
         .init();
     let outcome = match cli.command {
-        Command::Serve(serve) => match serve.config() {
-            Ok(config) => server::run(config).map_err(|error| error.to_string()),
-            Err(error) => {
-                eprintln!("strata serve: {error}");
-                return ExitCode::from(USAGE);
+        Command::Serve(serve) => {
+            if let Some(bug) = serve.bug {
+                // The flag is refused where this could fail.
+                bugs::plant(Some(bug));
+                tracing::warn!("this server carries a planted bug: {bug:?}");
             }
-        },
+            match serve.config() {
+                Ok(config) => server::run(config).map_err(|error| error.to_string()),
+                Err(error) => {
+                    eprintln!("strata serve: {error}");
+                    return ExitCode::from(USAGE);
+                }
+            }
+        }
         Command::Inspect(folder) => inspect(&folder),
         Command::Verify(folder) => verify(&folder),
         Command::Restore(order) => restore(&order),

@@ -30,6 +30,8 @@ enum Form {
     Sync,
     /// `discard`, `trailing=<count>` or `keep-for-followers=<size>`.
     Retention,
+    /// A name of the catalogue of planted bugs.
+    Bug,
 }
 
 const SETTINGS: &[Setting] = &[
@@ -179,6 +181,13 @@ const SETTINGS: &[Setting] = &[
         form: Form::Size,
         help: "bytes of an image that may be under way before the follower has confirmed them",
     },
+    Setting {
+        key: "bug",
+        flag: "--bug",
+        default: "",
+        form: Form::Bug,
+        help: "carry a bug, to prove that tests find it; needs a strata that was built with the feature `bugs`",
+    },
 ];
 
 /// The settings as documentation.
@@ -262,6 +271,7 @@ impl Form {
             Form::Retention => {
                 "discard | trailing=<entries, as 100> | keep-for-followers=<bytes, as 64MiB>"
             }
+            Form::Bug => "a name that `shakedown sim --list-bugs` prints",
         }
     }
 
@@ -281,6 +291,7 @@ impl Form {
                 Some(("keep-for-followers", most)) => Form::Size.accepts(most),
                 Some(_) => false,
             },
+            Form::Bug => cluster::bugs::by_name(value).is_some(),
         }
     }
 }
@@ -344,6 +355,7 @@ mod tests {
             ("transfer.mode", "full", "--transfer-mode full"),
             ("transfer.rate", "8MiB", "--transfer-rate 8MiB"),
             ("transfer.window", "1MiB", "--transfer-window 1MiB"),
+            ("bug", "ack-before-sync", "--bug ack-before-sync"),
         ] {
             let arguments = parse(&[(key, value)]).unwrap().arguments().join(" ");
             assert!(
@@ -393,6 +405,11 @@ mod tests {
                 "a time with its unit, as 50ms, 2s or 1m",
             ),
             ("reads", "fast", "linearizable | lease | local"),
+            (
+                "bug",
+                "gremlin",
+                "a name that `shakedown sim --list-bugs` prints",
+            ),
             (
                 "sync",
                 "interval",
