@@ -51,6 +51,9 @@ pub enum Command {
     Heal(Heal),
     /// Measure what the harness itself costs
     Bench(Bench),
+    /// Make an invalid run smaller: fewer faults, less time and load, and it still fails
+    #[command(after_long_help = exit::HELP)]
+    Shrink(crate::commands::shrink::Shrink),
     /// Play strata's replicas on simulated disks, network and clocks, seed after seed
     #[command(after_long_help = exit::HELP)]
     Sim(Sim),

@@ -15,6 +15,7 @@ pub mod interrupt;
 pub mod log;
 pub mod progress;
 pub mod run;
+pub mod shrink;
 pub mod simulated;
 pub mod spec;
 pub mod watch;

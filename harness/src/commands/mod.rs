@@ -12,6 +12,7 @@ mod heal;
 mod history_file;
 mod list;
 mod report;
+pub mod shrink;
 mod sim;
 mod test;
 
@@ -37,6 +38,7 @@ pub fn run(cli: Cli) -> Result<u8> {
         Command::Cluster(args) => cluster::run(&args),
         Command::Heal(args) => heal::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Shrink(args) => shrink::run(&args),
         Command::Sim(args) => sim::run(&args),
     }
 }
