@@ -320,6 +320,9 @@ impl<'de> Deserialize<'de> for Setting {
 }
 
 #[cfg(test)]
+mod document;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
