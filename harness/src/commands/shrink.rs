@@ -87,8 +87,10 @@ pub fn run(args: &Shrink) -> Result<u8> {
         shrunk
     })?;
     let smallest = kept.join("smallest.yaml");
-    for path in args.out.iter().chain([&smallest]) {
-        write(path, &shrunk.smallest)?;
+    if shrunk.reproduced.failed > 0 {
+        for path in args.out.iter().chain([&smallest]) {
+            write(path, &shrunk.smallest)?;
+        }
     }
     print(args, &search.base, &shrunk, &smallest)?;
     Ok(match shrunk.reproduced.failed {
@@ -125,7 +127,9 @@ fn print(args: &Shrink, base: &Spec, shrunk: &Shrunk, smallest: &Path) -> Result
     if args.output.json {
         let mut document = serde_json::to_value(shrunk)?;
         document["from"] = serde_json::to_value(base)?;
-        document["spec_file"] = smallest.display().to_string().into();
+        if shrunk.reproduced.failed > 0 {
+            document["spec_file"] = smallest.display().to_string().into();
+        }
         println!("{}", serde_json::to_string_pretty(&document)?);
         return Ok(());
     }
@@ -145,6 +149,9 @@ fn print(args: &Shrink, base: &Spec, shrunk: &Shrunk, smallest: &Path) -> Result
         "fails in  {} of {} runs ({} runs made in all)",
         shrunk.reproduced.failed, shrunk.reproduced.runs, shrunk.runs
     );
+    if shrunk.reproduced.failed == 0 {
+        return Ok(());
+    }
     println!();
     print!("{}", serde_yaml::to_string(&shrunk.smallest)?);
     println!();
