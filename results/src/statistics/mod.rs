@@ -2,7 +2,7 @@
 //!
 //! [`bootstrap`] gives intervals, [`proportion`] bounds for k of n (also for 0 of n), [`rank`] asks whether two
 //! samples differ, [`family`] asks it of many measures at once without being fooled by their number,
-//! [`line`] fits a straight line, [`change`] finds where a series changed. [`student`] is the distribution
+//! [`mod@line`] fits a straight line, [`change`] finds where a series changed. [`student`] is the distribution
 //! that intervals of means need, [`random`] the chance.
 
 pub mod bootstrap;
