@@ -2,4 +2,7 @@
 
 mod record;
 
-pub use record::{Calibration, Cell, Cost, Measured, Recovered, Repeat, Scenario, Sweep};
+pub use record::{
+    Calibration, Cell, Cost, Durability, Interval, Measured, Recovered, Repeat, Scenario, Sweep,
+    Waited,
+};
