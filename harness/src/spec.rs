@@ -26,6 +26,9 @@ pub struct Spec {
     pub workloads: Vec<String>,
     /// Bytes that are written before the run, under keys that no workload uses.
     pub prefill: Size,
+    /// Bulk writes while the load goes on, besides those that are judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub background: Option<Background>,
     /// Kinds of fault; empty: nothing is broken.
     pub nemesis: Vec<String>,
     /// Faults at their times, as `--plan --json` prints them: instead of those that the seed would choose
@@ -58,6 +61,31 @@ pub struct Spec {
     pub seed: Option<u64>,
 }
 
+/// Writes that fill the log and change the state, so that there is something to checkpoint and to recover. They
+/// are neither recorded nor judged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Background {
+    /// Writes per second that are aimed at, together.
+    pub rate: u64,
+    pub clients: usize,
+    /// Bytes of a value.
+    pub value: Size,
+    /// Number of different keys; 0: as many as the prefill wrote, at least 1,000.
+    pub keys: u64,
+}
+
+impl Default for Background {
+    fn default() -> Self {
+        Self {
+            rate: 2_000,
+            clients: 16,
+            value: Size(1 << 10),
+            keys: 0,
+        }
+    }
+}
+
 /// A value of a setting, as written: `1000`, `50ms`, `always`, `true`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
@@ -81,6 +109,7 @@ impl Default for Spec {
             nodes: 5,
             workloads: vec!["register".into(), "ledger".into()],
             prefill: Size(1 << 20),
+            background: None,
             nemesis: ["kill", "pause", "partition", "lag"]
                 .map(String::from)
                 .to_vec(),
@@ -162,12 +191,9 @@ impl Spec {
             ("quiet", self.quiet.0.as_secs(), 0, 600),
             ("prefill", self.prefill.0 >> 20, 0, 16_384),
         ];
-        for (field, value, low, high) in bounds {
-            if !(low..=high).contains(&value) {
-                return Err(Failure::usage(format!(
-                    "{field}: {value} is outside {low} to {high}"
-                )));
-            }
+        within(&bounds)?;
+        if let Some(background) = &self.background {
+            background.validate()?;
         }
         if self.workloads.is_empty() {
             return Err(Failure::usage("workloads: at least one is needed"));
@@ -194,6 +220,29 @@ impl Spec {
             .map(|(key, value)| (key.clone(), value.0.clone()))
             .collect()
     }
+}
+
+impl Background {
+    fn validate(&self) -> Result<()> {
+        within(&[
+            ("background.rate", self.rate, 1, 10_000_000),
+            ("background.clients", self.clients as u64, 1, 1_024),
+            ("background.value", self.value.0, 16, 1 << 20),
+            ("background.keys", self.keys, 0, 1 << 32),
+        ])
+    }
+}
+
+/// Checks values against their bounds, both of them allowed; an error names the field.
+fn within(bounds: &[(&str, u64, u64, u64)]) -> Result<()> {
+    for (field, value, low, high) in bounds {
+        if !(low..=high).contains(&value) {
+            return Err(Failure::usage(format!(
+                "{field}: {value} is outside {low} to {high}"
+            )));
+        }
+    }
+    Ok(())
 }
 
 impl Span {

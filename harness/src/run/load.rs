@@ -1,6 +1,7 @@
 //! The main phase and what follows it: clients, probes, status polls and the nemesis together; then healing, quiet,
 //! and the final reads.
 
+use super::background::Writers;
 use super::{observe, online::Online, prefill, prepare::Prepared};
 use crate::exit::{Failure, Result};
 use crate::interpreter::{Clock, Interpreter, NemesisNote, Recorder};
@@ -103,6 +104,7 @@ pub async fn run(
         summary
     };
     marks.load_start = clock.now();
+    let background = Writers::start(prepared, &load_stopped)?;
     let rng = workloads::seed::stream(prepared.seed, "stagger");
     let paced = Stagger::new(
         spec.rate as f64,
@@ -121,6 +123,7 @@ pub async fn run(
         loaded
     };
     let (loaded, summary) = tokio::join!(load, faults);
+    background.finish().await;
     interrupted.abort();
     if let Some(ended_early) = ended_early {
         ended_early.abort();

@@ -3,6 +3,7 @@
 //! The folder is written as the run goes on, so whatever happens, what was recorded before it can be
 //! judged later with `shakedown analyze`.
 
+mod background;
 mod evidence;
 pub mod judge;
 mod load;

@@ -12,9 +12,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Bytes of one value.
-const VALUE: u64 = 1_024;
+pub(super) const VALUE: u64 = 1_024;
 /// Keys of workloads are below.
-const FIRST_KEY: i64 = 1 << 40;
+pub(super) const FIRST_KEY: i64 = 1 << 40;
 /// Writers.
 const CLIENTS: usize = 16;
 /// Bound for all of it, besides what each MiB may take.
@@ -50,7 +50,7 @@ pub async fn run(prepared: &Prepared, bytes: u64) -> Result<u64> {
                 }
                 let op = Op::Write {
                     key: Key::Int(FIRST_KEY + at as i64),
-                    value: Value::Text(filler(at).into()),
+                    value: Value::Text(filler(at, VALUE as usize).into()),
                 };
                 loop {
                     match client.invoke(&op, deadline).await {
@@ -77,13 +77,14 @@ pub async fn run(prepared: &Prepared, bytes: u64) -> Result<u64> {
     Ok(count)
 }
 
-/// A value that is different for every key.
-fn filler(number: u64) -> String {
-    let mut text = String::with_capacity(VALUE as usize);
+/// A value of so many bytes that is different for every number.
+pub(super) fn filler(number: u64, bytes: usize) -> String {
+    let mut text = String::with_capacity(bytes + 16);
     let mut word = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    while text.len() + 16 < VALUE as usize {
+    while text.len() < bytes {
         word = word.rotate_left(17).wrapping_mul(0xff51_afd7_ed55_8ccd);
         text.push_str(&format!("{word:016x}"));
     }
+    text.truncate(bytes);
     text
 }

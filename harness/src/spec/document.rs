@@ -58,7 +58,7 @@ fn the_documented_defaults_are_those_of_the_code() {
             (_, Some(value)) => in_words(value),
             ("schedule", None) => "[]".into(),
             ("fail_fast", None) => "false".into(),
-            ("seed", None) => "none".into(),
+            ("seed" | "background", None) => "none".into(),
             (field, None) => panic!("{field}: no default"),
         };
         assert_eq!(default, expected, "{field}");
@@ -89,6 +89,15 @@ fn the_documented_bounds_are_those_that_are_enforced() {
             row.bounds
         );
     }
+}
+
+#[test]
+fn the_documented_background_is_the_default_one() {
+    let (_, rest) = DOCUMENT.split_once("## Background").unwrap();
+    let (_, rest) = rest.split_once("```yaml\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let spec = Spec::parse(example, "docs/spec.md").unwrap();
+    assert_eq!(spec.background, Some(super::Background::default()));
 }
 
 #[test]
