@@ -195,6 +195,8 @@ pub struct RecoveryStatus {
     pub phases_ms: BTreeMap<String, f64>,
     pub checkpoint_index: u64,
     pub replayed_entries: u64,
+    /// Bytes of checkpoint files that were read.
+    pub loaded_bytes: u64,
     /// Bytes cut from the log's torn tail.
     pub torn_bytes: u64,
 }

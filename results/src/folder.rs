@@ -339,7 +339,7 @@ fn complete_length(bytes: &[u8]) -> usize {
 }
 
 /// Puts a whole document in place: written beside it, synced, renamed.
-fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".tmp");
     let beside = PathBuf::from(beside);
@@ -364,7 +364,7 @@ fn point_latest(root: &Path, target: &Path) -> Result<()> {
     fs::rename(&beside, &link).map_err(io_error("link", &link))
 }
 
-fn io_error(verb: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
+pub(crate) fn io_error(verb: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
     let path = path.to_owned();
     move |source| Error::Io { verb, path, source }
 }

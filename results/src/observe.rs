@@ -79,6 +79,11 @@ pub struct Sample {
     #[serde(default)]
     pub checkpoint_chain: u64,
     #[serde(default)]
+    pub checkpoint_chain_bytes: u64,
+    /// How long the last checkpoint took to write; 0: none yet.
+    #[serde(default)]
+    pub checkpoint_last_ms: f64,
+    #[serde(default)]
     pub checkpoints_written: u64,
     #[serde(default)]
     pub checkpoint_bytes_written: u64,
@@ -97,4 +102,7 @@ pub struct Sample {
     pub recovery_counts: BTreeMap<String, u64>,
     #[serde(default)]
     pub uptime_ms: u64,
+    /// Memory of the server's process that is resident, as the kernel says; 0: not known.
+    #[serde(default)]
+    pub resident_bytes: u64,
 }

@@ -6,11 +6,13 @@
 //! [`registry`] knows every system by name. [`strata`] runs real servers; [`null`] answers from memory
 //! and shows what the harness itself costs.
 
+mod meaning;
 pub mod null;
 pub mod registry;
 pub mod strata;
 mod suggest;
 
+pub use meaning::{Durability, Interval, Meaning};
 pub use null::Null;
 pub use registry::{by_name, list};
 pub use strata::Strata;
@@ -67,8 +69,11 @@ pub struct ServerStatus {
     /// Bytes of images sent since the server started, and of these, those sent again after a break.
     pub snapshot_bytes_sent: u64,
     pub snapshot_bytes_resent: u64,
-    /// Files that a restart would read: a full checkpoint and what was added to it.
+    /// Files that a restart would read: a full checkpoint and what was added to it; and their bytes.
     pub checkpoint_chain: u64,
+    pub checkpoint_chain_bytes: u64,
+    /// How long the last checkpoint took to write; 0: none was written yet.
+    pub checkpoint_last_ms: f64,
     /// Since the server started: checkpoints written, their bytes, and the bytes that had changed between them.
     pub checkpoints_written: u64,
     pub checkpoint_bytes_written: u64,
@@ -100,6 +105,10 @@ pub trait System: Send + Sync {
     fn name(&self) -> &'static str;
     fn supports(&self, op: &Op) -> bool;
     fn settings(&self) -> Vec<SettingDoc>;
+    /// What the chosen settings come to, in terms that all systems share.
+    fn meaning(&self) -> Meaning {
+        Meaning::default()
+    }
     /// Whether it runs a process per node. Where it does not, there is nothing to start or to break, and
     /// [`System::start`] is an error.
     fn runs_processes(&self) -> bool {

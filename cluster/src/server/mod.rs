@@ -150,6 +150,7 @@ fn recover(config: &Config, shared: &Shared) -> Result<Parts, ServerError> {
     let started = Instant::now();
     let installed_total = recovered.checkpoints.manifest().installed_total;
     let checkpoint = recovered.restored.snapshot.index;
+    let loaded_bytes = recovered.loaded.bytes_read;
     let replica = Replica::new(
         config.replica(),
         recovered.restored,
@@ -161,6 +162,7 @@ fn recover(config: &Config, shared: &Shared) -> Result<Parts, ServerError> {
     shared.recovered(
         checkpoint,
         replica.replayed(),
+        loaded_bytes,
         recovered.torn_bytes,
         installed_total,
     );

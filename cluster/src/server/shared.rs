@@ -63,6 +63,7 @@ impl Shared {
         &self,
         checkpoint_index: u64,
         replayed_entries: u64,
+        loaded_bytes: u64,
         torn_bytes: u64,
         installed_total: u64,
     ) {
@@ -72,6 +73,7 @@ impl Shared {
             phases_ms,
             checkpoint_index,
             replayed_entries,
+            loaded_bytes,
             torn_bytes,
         };
         status.install.installed_total = installed_total;

@@ -65,7 +65,8 @@ pub async fn run(
                 ticks.tick().await;
                 let time = clock.now();
                 let status = system.status(&node, PATIENCE).await.ok();
-                let sample = sample(time, node.to_string(), status);
+                let mut sample = sample(time, node.to_string(), status);
+                sample.resident_bytes = system.process(&node).map_or(0, |p| resident(p.pid));
                 newest.put(sample.clone());
                 if observations
                     .send(Observation::Sample(Box::new(sample)))
@@ -103,6 +104,8 @@ fn sample(time: u64, node: String, status: Option<ServerStatus>) -> Sample {
         snapshot_bytes_sent: status.snapshot_bytes_sent,
         snapshot_bytes_resent: status.snapshot_bytes_resent,
         checkpoint_chain: status.checkpoint_chain,
+        checkpoint_chain_bytes: status.checkpoint_chain_bytes,
+        checkpoint_last_ms: status.checkpoint_last_ms,
         checkpoints_written: status.checkpoints_written,
         checkpoint_bytes_written: status.checkpoint_bytes_written,
         checkpoint_bytes_changed: status.checkpoint_bytes_changed,
@@ -112,5 +115,27 @@ fn sample(time: u64, node: String, status: Option<ServerStatus>) -> Sample {
         recovery_ms: status.recovery_ms,
         recovery_counts: status.recovery_counts,
         uptime_ms: status.uptime_ms,
+        resident_bytes: 0,
+    }
+}
+
+/// Bytes of a process's memory that are resident, from `/proc/<pid>/status`; 0 if it has ended.
+fn resident(pid: i32) -> u64 {
+    let kib = || {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        line.split_whitespace().next()?.parse::<u64>().ok()
+    };
+    kib().unwrap_or_default() << 10
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_is_resident_and_one_that_is_not_there_is_not() {
+        assert!(resident(std::process::id() as i32) > 1 << 20);
+        assert_eq!(resident(i32::MAX), 0);
     }
 }

@@ -198,6 +198,10 @@ pub struct Cost {
     pub write_amplification: Option<f64>,
     /// Longest time that taking a checkpoint stopped a server.
     pub longest_pause_ms: Option<f64>,
+    /// How long a checkpoint took to write, on average.
+    pub checkpoint_ms: Option<f64>,
+    /// Of the checkpoint files that a restart would read, at the most.
+    pub state_bytes: Option<u64>,
     /// Of the largest server: data folder at the end, resident memory at the most.
     pub disk_bytes: Option<u64>,
     pub resident_bytes: Option<u64>,

@@ -9,7 +9,7 @@ mod client;
 pub mod operations;
 pub mod settings;
 
-use crate::{Client, Error, Result, ServerStatus, SettingDoc, System};
+use crate::{Client, Error, Meaning, Result, ServerStatus, SettingDoc, System};
 use admin::Request;
 use async_trait::async_trait;
 use checker::Op;
@@ -176,6 +176,10 @@ impl System for Strata {
 
     fn supports(&self, op: &Op) -> bool {
         operations::supports(op)
+    }
+
+    fn meaning(&self) -> Meaning {
+        self.settings.meaning()
     }
 
     fn settings(&self) -> Vec<SettingDoc> {
@@ -395,6 +399,8 @@ fn translate(status: cluster::api::Status, names: &BTreeMap<String, String>) -> 
         snapshot_bytes_sent: status.install.bytes_sent,
         snapshot_bytes_resent: status.install.bytes_resent,
         checkpoint_chain: status.checkpoint.chain.len() as u64,
+        checkpoint_chain_bytes: status.checkpoint.chain_bytes,
+        checkpoint_last_ms: status.checkpoint.last_duration_ms,
         checkpoints_written: status.checkpoint.written,
         checkpoint_bytes_written: status.checkpoint.bytes_written,
         checkpoint_bytes_changed: status.checkpoint.bytes_changed,
@@ -411,6 +417,7 @@ fn translate(status: cluster::api::Status, names: &BTreeMap<String, String>) -> 
                 "replayed_entries".to_owned(),
                 status.recovery.replayed_entries,
             ),
+            ("loaded_bytes".to_owned(), status.recovery.loaded_bytes),
             ("torn_bytes".to_owned(), status.recovery.torn_bytes),
         ]),
         uptime_ms: status.uptime_ms,

@@ -3,8 +3,9 @@
 //! Every setting that has a default is passed to the server, so what `shakedown list` shows is what
 //! runs, whatever the server's own defaults are.
 
-use crate::{Error, Result, SettingDoc, suggest};
+use crate::{Durability, Error, Interval, Meaning, Result, SettingDoc, suggest};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// One setting: its name, the server's flag, and what it may be.
 struct Setting {
@@ -253,6 +254,32 @@ impl Settings {
             .collect()
     }
 
+    /// What is chosen, in the terms of all systems. Of several triggers the first in the documentation is taken.
+    pub(super) fn meaning(&self) -> Meaning {
+        let value = |key| self.values.get(key).map(String::as_str);
+        let entries = value("checkpoint.every")
+            .and_then(|text| text.parse().ok())
+            .filter(|entries| *entries > 0);
+        let interval = None
+            .or_else(|| entries.map(Interval::Entries))
+            .or_else(|| Some(Interval::Bytes(bytes(value("checkpoint.bytes")?)?)))
+            .or_else(|| Some(Interval::Time(duration(value("checkpoint.seconds")?)?)))
+            .unwrap_or(Interval::Never);
+        let durability = match value("sync") {
+            Some("always") => Some(Durability::Always),
+            Some("never") => Some(Durability::Checkpointed),
+            Some(other) => other
+                .strip_prefix("interval=")
+                .and_then(duration)
+                .map(Durability::Within),
+            None => None,
+        };
+        Meaning {
+            interval: Some(interval),
+            durability,
+        }
+    }
+
     pub(super) fn is(&self, key: &str, value: &str) -> bool {
         self.values.get(key).is_some_and(|held| held == value)
     }
@@ -298,9 +325,40 @@ impl Form {
 
 /// Whether this is a positive whole number followed by one of these units.
 fn amount(value: &str, units: &[&str]) -> bool {
-    let digits = value.trim_start_matches(|c: char| c.is_ascii_digit());
-    let (number, unit) = value.split_at(value.len() - digits.len());
-    number.parse::<u64>().is_ok_and(|n| n > 0) && units.contains(&unit)
+    number_and_unit(value).is_some_and(|(number, unit)| number > 0 && units.contains(&unit))
+}
+
+fn number_and_unit(value: &str) -> Option<(u64, &str)> {
+    let rest = value.trim_start_matches(|c: char| c.is_ascii_digit());
+    let (number, unit) = value.split_at(value.len() - rest.len());
+    Some((number.parse().ok()?, unit))
+}
+
+/// A size in the form that is allowed for one.
+fn bytes(value: &str) -> Option<u64> {
+    let (number, unit) = number_and_unit(value)?;
+    let shift = match unit {
+        "" | "B" => 0,
+        "KiB" => 10,
+        "MiB" => 20,
+        "GiB" => 30,
+        _ => return None,
+    };
+    number.checked_mul(1 << shift)
+}
+
+/// A time in the form that is allowed for one.
+fn duration(value: &str) -> Option<Duration> {
+    let (number, unit) = number_and_unit(value)?;
+    let microseconds: u64 = match unit {
+        "us" => 1,
+        "ms" => 1_000,
+        "s" => 1_000_000,
+        "m" => 60_000_000,
+        "h" => 3_600_000_000,
+        _ => return None,
+    };
+    number.checked_mul(microseconds).map(Duration::from_micros)
 }
 
 #[cfg(test)]
@@ -363,6 +421,32 @@ mod tests {
                 "{key}={value}: {arguments}"
             );
         }
+    }
+
+    #[test]
+    fn what_the_settings_come_to_is_told_in_the_terms_of_all_systems() {
+        let meaning = |pairs: &[(&str, &str)]| {
+            let Meaning {
+                interval,
+                durability,
+            } = parse(pairs).unwrap().meaning();
+            (interval.unwrap(), durability.unwrap())
+        };
+        assert_eq!(meaning(&[]), (Interval::Entries(1_000), Durability::Always));
+        let never = ("checkpoint.every", "0");
+        let half = Duration::from_millis(500);
+        assert_eq!(
+            meaning(&[never, ("sync", "interval=500ms")]),
+            (Interval::Never, Durability::Within(half))
+        );
+        assert_eq!(
+            meaning(&[never, ("checkpoint.bytes", "8MiB"), ("sync", "never")]),
+            (Interval::Bytes(8 << 20), Durability::Checkpointed)
+        );
+        assert_eq!(
+            meaning(&[never, ("checkpoint.seconds", "2m")]).0,
+            Interval::Time(Duration::from_secs(120))
+        );
     }
 
     #[test]
