@@ -54,6 +54,9 @@ pub enum Command {
     /// Make an invalid run smaller: fewer faults, less time and load, and it still fails
     #[command(after_long_help = exit::HELP)]
     Shrink(crate::commands::shrink::Shrink),
+    /// Run one test over a grid of settings and faults: what a setting costs, and what it buys
+    #[command(after_long_help = exit::HELP)]
+    Sweep(crate::commands::sweep::SweepArgs),
     /// Play strata's replicas on simulated disks, network and clocks, seed after seed
     #[command(after_long_help = exit::HELP)]
     Sim(Sim),

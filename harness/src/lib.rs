@@ -18,4 +18,5 @@ pub mod run;
 pub mod shrink;
 pub mod simulated;
 pub mod spec;
+pub mod sweep;
 pub mod watch;

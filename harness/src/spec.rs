@@ -234,7 +234,7 @@ impl Background {
 }
 
 /// Checks values against their bounds, both of them allowed; an error names the field.
-fn within(bounds: &[(&str, u64, u64, u64)]) -> Result<()> {
+pub(crate) fn within(bounds: &[(&str, u64, u64, u64)]) -> Result<()> {
     for (field, value, low, high) in bounds {
         if !(low..=high).contains(&value) {
             return Err(Failure::usage(format!(

@@ -14,6 +14,7 @@ mod list;
 mod report;
 pub mod shrink;
 mod sim;
+pub(crate) mod sweep;
 mod test;
 
 use crate::cli::{Cli, Command};
@@ -40,6 +41,7 @@ pub fn run(cli: Cli) -> Result<u8> {
         Command::Bench(args) => bench::run(&args),
         Command::Shrink(args) => shrink::run(&args),
         Command::Sim(args) => sim::run(&args),
+        Command::Sweep(args) => sweep::run(&args),
     }
 }
 
