@@ -188,6 +188,8 @@ pub enum Waited {
 pub struct Cost {
     /// Entries committed in a second of load, by all writers.
     pub entries_per_s: f64,
+    /// And in all of it.
+    pub entries: u64,
     /// Of the history clients' operations.
     pub p50_ms: Option<f64>,
     pub p99_ms: Option<f64>,

@@ -131,8 +131,10 @@ fn cost(recorded: &Recorded, results: &Results) -> Cost {
     let operations = results.latency.operations.get("all").filter(|q| q.n > 0);
     let checkpoints = &results.checkpoints;
     let known = checkpoints.measured.then_some(&checkpoints.all);
+    let (entries, entries_per_s) = rate(during()).unwrap_or_default();
     Cost {
-        entries_per_s: rate(during()).unwrap_or_default(),
+        entries_per_s,
+        entries,
         p50_ms: operations.map(|quantiles| quantiles.p50_ms),
         p99_ms: operations.map(|quantiles| quantiles.p99_ms),
         checkpoints: checkpoints.all.written,
@@ -152,8 +154,8 @@ fn cost(recorded: &Recorded, results: &Results) -> Cost {
     }
 }
 
-/// Commits in a second, by what all servers together were seen to have committed.
-fn rate<'a>(samples: impl Iterator<Item = &'a Sample>) -> Option<f64> {
+/// Commits, and those in a second, by what all servers together were seen to have committed.
+fn rate<'a>(samples: impl Iterator<Item = &'a Sample>) -> Option<(u64, f64)> {
     let mut most = 0;
     let mut seen: Option<(&Sample, u64)> = None;
     let mut last = None;
@@ -164,7 +166,7 @@ fn rate<'a>(samples: impl Iterator<Item = &'a Sample>) -> Option<f64> {
     }
     let ((first, least), last) = (seen?, last?);
     let seconds = last.time.checked_sub(first.time).filter(|ns| *ns > 0)? as f64 / 1e9;
-    Some((most - least) as f64 / seconds)
+    Some((most - least, (most - least) as f64 / seconds))
 }
 
 /// Of those that are more than 0, each counted once for as long as it stays the same.
