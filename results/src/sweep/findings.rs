@@ -130,8 +130,11 @@ fn doubt(chart: &Chart) -> Option<String> {
     if !depends {
         return None;
     }
+    let intervals = chart.curves.iter().map(|curve| curve.places.len()).max();
     match fit.replay_r_squared {
         Some(r) if r >= 0.9 => None,
+        // A few intervals are no curve.
+        None if intervals.is_none_or(|count| count < 3) => None,
         Some(r) => Some(format!(
             "Prediction of {name}: R² is {r:.2} over the {} cells that mostly replay, where 0.9 was aimed at; measured \
              minus predicted is {:+.0} ms on average.",

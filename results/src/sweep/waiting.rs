@@ -74,7 +74,7 @@ pub struct Quantile {
     pub ms: f64,
     #[serde(default)]
     pub longer: bool,
-    /// The upper end of its 95 % interval, by bootstrap; `None` of fewer than two.
+    /// The upper end of its 95 % interval, by bootstrap; `None` of fewer than two, and where it did not end.
     pub high_ms: Option<f64>,
 }
 
@@ -112,33 +112,27 @@ impl Summary {
 
 /// By nearest rank; the censored come last, since nothing is known of how much longer they took.
 fn quantile(waited: &[Waited], q: f64) -> Option<Quantile> {
-    let ranked = |waited: &[Waited]| {
-        let mut sorted = waited.to_vec();
-        sorted.sort_by(|a, b| {
-            let key = |one: &Waited| (one.is_censored(), one.known_ms());
-            let (a, b) = (key(a), key(b));
-            a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
-        });
-        let rank = ((q * sorted.len() as f64).ceil() as usize).max(1);
-        sorted.get(rank - 1).copied()
-    };
-    let found = ranked(waited)?;
-    // Places and not values are drawn, so that a censored one stays censored; it counts as endless.
-    let places: Vec<f64> = (0..waited.len()).map(|place| place as f64).collect();
-    let high = bootstrap::interval(&places, 0.95, SEED, |drawn| {
-        let drawn: Vec<Waited> = drawn.iter().map(|place| waited[*place as usize]).collect();
-        let found = ranked(&drawn)?;
-        Some(match found.is_censored() {
-            true => f64::INFINITY,
-            false => found.known_ms(),
-        })
+    let mut sorted = waited.to_vec();
+    sorted.sort_by(|a, b| {
+        let ended_first = a.is_censored().cmp(&b.is_censored());
+        ended_first.then(a.known_ms().total_cmp(&b.known_ms()))
     });
+    let rank = |n: usize| ((q * n as f64).ceil() as usize).clamp(1, n.max(1)) - 1;
+    let found = sorted.get(rank(sorted.len()))?;
+    // Places and not values are drawn: so a censored one stays the longest.
+    let places: Vec<f64> = (0..sorted.len()).map(|place| place as f64).collect();
+    let high = bootstrap::interval(&places, 0.95, SEED, |drawn| {
+        let mut drawn = drawn.to_vec();
+        let at = rank(drawn.len());
+        Some(*drawn.select_nth_unstable_by(at, f64::total_cmp).1)
+    });
+    let high = high.and_then(|interval| sorted.get(interval.high.ceil() as usize));
     Some(Quantile {
         ms: found.known_ms(),
         longer: found.is_censored(),
         high_ms: high
-            .map(|interval| interval.high)
-            .filter(|ms| ms.is_finite()),
+            .filter(|one| !one.is_censored())
+            .map(|one| one.known_ms()),
     })
 }
 
