@@ -14,6 +14,7 @@ mod overlay;
 mod recovery;
 mod series;
 mod strips;
+pub mod sweep;
 mod throughput;
 
 use crate::measure::Results;

@@ -7,17 +7,21 @@ mod cost;
 mod curves;
 mod findings;
 mod loss;
+mod page;
 mod predicted;
 mod recommend;
 mod record;
 mod recovered;
 mod store;
+mod text;
 mod waiting;
+mod words;
 
 pub use cost::{Costs, Spread};
 pub use curves::{Chart, Curve, Fit, Place, Point};
 pub use findings::{Findings, analyse};
 pub use loss::{Loss, Verdict};
+pub use page::page;
 pub use predicted::Predicted;
 pub use recommend::{Judged, Recommendation, Slowest, Target};
 pub use record::{
@@ -26,6 +30,7 @@ pub use record::{
 };
 pub use recovered::repeat;
 pub use store::{Calibrated, Store};
+pub use text::{markdown, text};
 pub use waiting::{Measure, Quantile, Summary};
 
 #[cfg(test)]

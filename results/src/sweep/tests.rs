@@ -161,3 +161,35 @@ fn what_is_censored_is_counted_and_takes_the_mean_away() {
     assert_eq!((place.summary.censored, place.summary.mean_ms), (1, None));
     assert_eq!(place.points.len(), 20);
 }
+
+#[test]
+fn page_and_texts_say_the_answer_and_escape_what_was_recorded() {
+    let mut sweep = MadeUp::default().sweep();
+    sweep.name = "<b>night</b>".into();
+    let findings = analyse(&sweep, rto(850.0));
+    let page = page(&sweep, &findings);
+    if let Some(path) = std::env::var_os("SHAKEDOWN_SWEEP_PAGE") {
+        std::fs::write(path, &page).unwrap();
+    }
+    let answer = "Cheapest setting that meets RTO 850 ms and RPO 0: checkpoint.every=10000 checkpoint.mode=levels.";
+    assert!(
+        page.contains(answer) && page.contains("&lt;b&gt;night"),
+        "{page}"
+    );
+    assert!(!page.contains("<b>night") && !page.contains("http://") && !page.contains("<script"));
+    for said in [text(&sweep, &findings), markdown(&sweep, &findings)] {
+        assert!(said.contains(answer), "{said}");
+    }
+}
+
+#[test]
+fn a_page_can_be_made_of_anything_that_is_there() {
+    let mut half = MadeUp::default().sweep();
+    half.repeats.truncate(7);
+    half.calibration = Calibration::default();
+    for sweep in [half, Sweep::default()] {
+        let findings = analyse(&sweep, rto(500.0));
+        assert!(page(&sweep, &findings).contains("No setting meets"));
+        assert!(!markdown(&sweep, &findings).is_empty());
+    }
+}
