@@ -84,7 +84,7 @@ fn recommendation(findings: &Findings) -> Markup {
             h2 { "Settings by cost" }
             p.lead {
                 "From the cheapest. Cost is the throughput that is lost against the best, in steps of "
-                (table::percent(super::recommend::STEP))
+                (words::percent(super::recommend::STEP))
                 " (less is within the noise of a few controls), then the bytes of checkpoints for an entry."
             }
             div.scroll { table {
@@ -121,7 +121,7 @@ fn recommendation(findings: &Findings) -> Markup {
 fn share(lost: f64) -> String {
     match lost {
         0.0 => "none seen".to_owned(),
-        lost => format!("at least {}", table::percent(lost)),
+        lost => format!("at least {}", words::percent(lost)),
     }
 }
 
@@ -236,7 +236,7 @@ fn cost(sweep: &Sweep, findings: &Findings) -> Markup {
                             td { code { (words::settings(cost, sweep)) } }
                             td.n { (cost.runs) }
                             td.n { (words::spread(cost.entries_per_s, words::rate)) }
-                            td.n { (words::spread(cost.kept, table::percent)) }
+                            td.n { (words::spread(cost.kept, words::percent)) }
                             td.n { (words::spread(cost.p50_ms, table::duration)) }
                             td.n { (words::spread(cost.p99_ms, table::duration)) }
                             td.n { (cost.checkpoints.map_or("-".to_owned(), |n| format!("{n:.0}"))) }

@@ -108,7 +108,7 @@ fn settings(findings: &Findings) -> Builder {
         rows.push_record([
             if found.chosen == Some(at) { "*" } else { "" }.to_owned(),
             words::named(one),
-            one.lost_share.map_or("-".to_owned(), table::percent),
+            one.lost_share.map_or("-".to_owned(), words::percent),
             words::bytes(one.bytes_per_entry),
             words::quantile(slowest.map(|slowest| slowest.p95)),
             slowest.map_or(String::new(), |slowest| {
@@ -162,7 +162,7 @@ fn costs(sweep: &Sweep, findings: &Findings) -> Builder {
             cost.runs.to_string(),
             words::spread(cost.entries_per_s, words::rate),
             cost.kept
-                .map_or("-".to_owned(), |kept| table::percent(kept.mean)),
+                .map_or("-".to_owned(), |kept| words::percent(kept.mean)),
             words::spread(cost.p99_ms, table::duration),
             words::bytes(cost.bytes_per_entry),
             words::bytes(cost.disk_bytes),

@@ -145,6 +145,11 @@ pub fn rate(value: f64) -> String {
     format!("{}/s", table::count(value.round() as u64))
 }
 
+/// Whole ones: what a few runs tell is no finer.
+pub fn percent(share: f64) -> String {
+    format!("{:.0} %", share * 100.0)
+}
+
 pub fn bytes(value: Option<f64>) -> String {
     value.map_or("-".to_owned(), |bytes| table::size(bytes.round() as u64))
 }
@@ -179,7 +184,7 @@ pub fn verdict(loss: &Loss) -> String {
         Verdict::Nothing => format!(
             "{}; at most {} of runs lose something (95 %)",
             loss.verdict.words(),
-            table::percent(loss.share_upper)
+            percent(loss.share_upper)
         ),
         other => other.words().to_owned(),
     }
