@@ -9,11 +9,10 @@ use crate::sweep::grid::{self, Grid};
 use crate::sweep::queue;
 use crate::sweep::spec::SweepSpec;
 use crate::sweep::{Ended, Engine};
-use checker::Validity;
 use clap::Args;
-use results::sweep::{Store, Sweep};
+use results::sweep::{self, Findings, Store, Sweep, Target};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 #[derive(Debug, Args)]
 pub struct SweepArgs {
@@ -35,6 +34,12 @@ pub struct SweepArgs {
     /// Runs without faults for each combination of settings, instead of the spec's
     #[arg(long, value_name = "N")]
     pub controls: Option<u32>,
+    /// Recommend the cheapest setting by which 95 % of recoveries end within this time
+    #[arg(long, value_name = "TIME")]
+    pub rto: Option<Span>,
+    /// ... and by which a loss of power takes no more than this time of work; 0: not one acknowledged write
+    #[arg(long, value_name = "TIME", value_parser = rpo)]
+    pub rpo: Option<Span>,
     /// Begin no run that would not end within this time; the folder can be gone on with
     #[arg(long = "for", value_name = "TIME")]
     pub time: Option<Span>,
@@ -219,22 +224,62 @@ fn print_plan(args: &SweepArgs, spec: &SweepSpec, grid: &Grid, seed: u64) -> Res
     Ok(exit::VALID)
 }
 
+/// A duration, or 0 without a unit.
+fn rpo(text: &str) -> std::result::Result<Span, String> {
+    match text {
+        "0" => Ok(Span(Duration::ZERO)),
+        text => text.parse(),
+    }
+}
+
 /// Writes what the sweep says by now, and prints it.
 fn report(args: &SweepArgs, store: &Store, ended: Ended) -> Result<u8> {
     let sweep = Store::read(store.path()).map_err(Failure::usage)?;
-    println!("{} repeats", sweep.repeats.len());
-    let _ = args;
-    Ok(code(&sweep, ended))
+    let target = Target {
+        rto_ms: args.rto.map(|span| span.0.as_secs_f64() * 1e3),
+        rpo_s: args.rpo.map(|span| span.0.as_secs_f64()),
+    };
+    let findings = sweep::analyse(&sweep, target);
+    let document = serde_json::json!({ "sweep": sweep, "findings": findings });
+    let document = serde_json::to_string_pretty(&document)?;
+    store.write_results(&document)?;
+    store.write_report(&sweep::page(&sweep, &findings))?;
+    store.write_markdown(&sweep::markdown(&sweep, &findings))?;
+    match args.output.json {
+        true => println!("{document}"),
+        false => {
+            println!("{}", sweep::text(&sweep, &findings));
+            println!("report: {}", store.report().display());
+            if ended == Ended::Early {
+                println!("goes on with: {}", sweep.resume);
+            }
+        }
+    }
+    Ok(code(&sweep, &findings, ended))
 }
 
-/// A proved violation first, whatever else; then cells that lack what they should have.
-fn code(sweep: &Sweep, ended: Ended) -> u8 {
-    let invalid = |repeat: &results::sweep::Repeat| repeat.valid == Validity::Invalid;
-    if sweep.repeats.iter().any(invalid) {
-        return exit::INVALID;
+/// A proved violation first, whatever else; then a target that nothing meets; then cells that lack what they should
+/// have.
+fn code(sweep: &Sweep, findings: &Findings, ended: Ended) -> u8 {
+    let recommendation = &findings.recommendation;
+    if !findings.violations.is_empty() {
+        exit::INVALID
+    } else if recommendation.target.is_given() && recommendation.chosen.is_none() {
+        exit::THRESHOLD
+    } else if ended == Ended::Early || lacks(sweep) {
+        exit::UNKNOWN
+    } else {
+        exit::VALID
     }
-    match ended {
-        Ended::Early => exit::UNKNOWN,
-        Ended::Complete => exit::VALID,
-    }
+}
+
+/// Whether a cell has fewer recoveries, or runs of a control, than the sweep wanted of each.
+fn lacks(sweep: &Sweep) -> bool {
+    sweep.cells.iter().any(|cell| {
+        let found: u32 = sweep
+            .repeats_of(cell.number)
+            .map(|repeat| queue::brought(cell.scenario, repeat))
+            .sum();
+        found < cell.wanted
+    })
 }

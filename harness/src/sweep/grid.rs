@@ -118,7 +118,7 @@ impl Builder<'_> {
         let number = grid.points.len() as u32 + 1;
         let title = title(scenario, settings);
         let with = planned.map(|one| texts(&one.with)).unwrap_or_default();
-        let (cell, spec) = self
+        let (mut cell, spec) = self
             .cell(number, scenario, settings, &with)
             .map_err(|error| prefixed(format!("cell {title}: "), error))?;
         if scenario == Scenario::Lag && cell.interval == Some(Interval::Never) {
@@ -134,6 +134,7 @@ impl Builder<'_> {
                 .and_then(|one| one.recoveries)
                 .unwrap_or(self.sweep.recoveries),
         };
+        cell.wanted = recoveries;
         grid.points.push(Point {
             cell,
             spec,
@@ -174,6 +175,7 @@ impl Builder<'_> {
             settings: settings.clone(),
             interval: meaning.interval.map(interval),
             durability: meaning.durability.map(durability),
+            wanted: 0,
         };
         Ok((cell, spec))
     }

@@ -104,6 +104,7 @@ mod tests {
                 settings: Default::default(),
                 interval: None,
                 durability: None,
+                wanted: 0,
             },
             spec: Spec::default(),
             recoveries,

@@ -60,7 +60,7 @@ fn remarks(sweep: &Sweep, charts: &[Chart]) -> Vec<String> {
     };
     let empty = faulty().filter(|cell| found(cell.number) == 0).count();
     let few = faulty()
-        .filter(|cell| (1..sweep.recoveries_wanted).contains(&found(cell.number)))
+        .filter(|cell| (1..cell.wanted).contains(&found(cell.number)))
         .count();
     if empty > 0 {
         remarks.push(format!(
@@ -69,8 +69,7 @@ fn remarks(sweep: &Sweep, charts: &[Chart]) -> Vec<String> {
     }
     if few > 0 {
         remarks.push(format!(
-            "{few} cells have fewer recoveries than the {} that were wanted.",
-            sweep.recoveries_wanted
+            "{few} cells have fewer recoveries than were wanted."
         ));
     }
     if sweep.recoveries_wanted < PUBLISHED {

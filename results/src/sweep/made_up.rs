@@ -161,6 +161,7 @@ fn cells() -> Vec<Cell> {
                 every => Interval::Entries(every),
             }),
             durability: Some(durability),
+            wanted: 0,
         });
     };
     for every in INTERVALS {

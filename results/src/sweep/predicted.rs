@@ -184,6 +184,7 @@ mod tests {
             settings: Default::default(),
             interval: Some(interval),
             durability: None,
+            wanted: 0,
         };
         let of = |interval| {
             let expected = expected(&calibration(), &cell(interval), Measure::Restart);

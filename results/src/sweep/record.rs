@@ -120,6 +120,9 @@ pub struct Cell {
     pub interval: Option<Interval>,
     #[serde(default)]
     pub durability: Option<Durability>,
+    /// Recoveries, or runs of a control.
+    #[serde(default)]
+    pub wanted: u32,
 }
 
 /// One run of a cell: one fault or several of the cell's scenario, none for a control, just one for a power
