@@ -3,6 +3,7 @@
 use super::cost::{Costs, costs};
 use super::curves::{Chart, charts};
 use super::loss::{Loss, losses};
+use super::optimum::{Optimum, optima};
 use super::recommend::{Recommendation, Target, recommend};
 use super::record::{Calibration, Scenario, Sweep};
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ pub struct Findings {
     pub costs: Vec<Costs>,
     pub recommendation: Recommendation,
     pub calibration: Calibration,
+    pub optima: Vec<Optimum>,
     /// What is missing or limits what is said, one sentence each.
     pub remarks: Vec<String>,
     /// Runs that proved a violation: cell and folder.
@@ -42,6 +44,7 @@ pub fn analyse(sweep: &Sweep, target: Target) -> Findings {
         costs,
         recommendation,
         calibration: sweep.calibration.clone(),
+        optima: optima(&sweep.calibration),
         violations,
     }
 }

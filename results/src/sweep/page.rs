@@ -1,7 +1,7 @@
 //! A sweep as a page: one file that works offline, without scripts. The answer first.
 
 use super::findings::Findings;
-use super::record::Sweep;
+use super::record::{Interval, Sweep};
 use super::{Chart, Measure, words};
 use crate::plots::sweep::{Mark, costs, durations, phases};
 use crate::plots::{Picture, sweep::interval_words};
@@ -47,7 +47,7 @@ pub fn page(sweep: &Sweep, findings: &Findings) -> String {
                      beginning of their restart. Restart: until the slowest of the servers that were hit had applied all \
                      that was committed when it came back. Every recovery is a point."
                 }
-                @for chart in &findings.charts { (recovery(chart, &[])) }
+                @for chart in &findings.charts { (recovery(chart, &marks(findings, chart))) }
             }
             (losses(sweep, findings))
             (cost(sweep, findings))
@@ -174,6 +174,52 @@ fn recovery(chart: &Chart, marks: &[Mark]) -> Markup {
     }
 }
 
+/// Optimum intervals, where a restart replays and intervals are entries.
+fn marks(findings: &Findings, chart: &Chart) -> Vec<Mark> {
+    let mut intervals = chart.curves.iter().flat_map(|curve| &curve.places);
+    let in_entries = intervals.any(|place| matches!(place.interval, Interval::Entries(_)));
+    if !in_entries || !chart.scenario.restarts() {
+        return Vec::new();
+    }
+    let marked = findings.optima.iter().filter_map(|optimum| {
+        Some(Mark {
+            at: optimum.replay_entries?,
+            name: format!("T* for a failure every {}", words::long(optimum.failures_s)),
+        })
+    });
+    marked.collect()
+}
+
+fn optimum(findings: &Findings) -> Markup {
+    html! {
+        h3 { "Optimum interval" }
+        @if findings.optima.is_empty() {
+            p { "Not known: no checkpoint was timed in the calibration." }
+        } @else {
+            p.lead {
+                "Where checkpoints and the work after failures cost least together, for a mean time between failures. Young                  (1974), Daly (2006, higher order) and the exact form (Lambert W) take it that work stops while a checkpoint                  is written and that all since is computed again after a failure. A log that is written at w and replayed at                  r needs only w/r of that: T* = sqrt(2 C M r/w). C is the whole time of writing a checkpoint, which is                  the most that it can cost while the store goes on serving: the true optimum is shorter. T* minimises the                  time lost on average; it promises no recovery time."
+            }
+            div.scroll { table.fit {
+                thead { tr {
+                    th { "a failure every" } th.n { "Young" } th.n { "Daly" } th.n { "exact" } th.n { "T*" } th.n { "T* in entries" }
+                } }
+                tbody {
+                    @for one in &findings.optima {
+                        tr {
+                            td { (words::long(one.failures_s)) }
+                            td.n { (words::long(one.young_s)) }
+                            td.n { (words::long(one.daly_s)) }
+                            td.n { (words::long(one.exact_s)) }
+                            td.n { (one.replay_s.map_or("-".to_owned(), words::long)) }
+                            td.n { (one.replay_entries.map_or("-".to_owned(), |n| table::count(n.round() as u64))) }
+                        }
+                    }
+                }
+            } }
+        }
+    }
+}
+
 fn losses(sweep: &Sweep, findings: &Findings) -> Markup {
     html! {
         section id="rpo" {
@@ -223,6 +269,8 @@ fn cost(sweep: &Sweep, findings: &Findings) -> Markup {
             h2 { "Cost" }
             p.lead { "From runs without faults, with the same load." }
             @for picture in costs(&findings.costs) { (figure(&picture)) }
+            (optimum(findings))
+            h3 { "Numbers" }
             div.scroll { table {
                 thead { tr {
                     th { "settings" } th.n { "runs" } th.n { "entries (95 %)" } th.n { "of that without checkpoints" }

@@ -112,6 +112,17 @@ pub fn quantile(quantile: Option<Quantile>) -> String {
     }
 }
 
+/// Seconds, hours, days: whichever is short.
+pub fn long(seconds: f64) -> String {
+    match seconds {
+        s if s >= 86_400.0 => format!("{:.3} d", s / 86_400.0),
+        s if s >= 3_600.0 => format!("{:.3} h", s / 3_600.0),
+        s if s >= 60.0 => format!("{:.1} min", s / 60.0),
+        s => format!("{s:.2} s"),
+    }
+    .replace(".000", "")
+}
+
 /// `312 ms (298 ms to 330 ms)`.
 pub fn mean(summary: &Summary) -> String {
     match (summary.mean_ms, summary.mean_low_ms, summary.mean_high_ms) {
