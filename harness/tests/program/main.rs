@@ -2,5 +2,6 @@
 
 mod evidence;
 mod runs;
+mod sweeps;
 mod usage;
 mod workplace;

@@ -58,7 +58,11 @@ pub fn costs(sweep: &Sweep) -> Vec<Costs> {
         .filter(|cell| cell.scenario == Scenario::Control)
         .map(|cell| (cell, name(cell)))
         .collect();
-    let rates = |cell: &Cell| -> Vec<f64> { values(sweep, cell, |cost| Some(cost.entries_per_s)) };
+    // A system that does not say what it committed has no rate.
+    let rates = |cell: &Cell| -> Vec<f64> {
+        let known = |cost: &Cost| Some(cost.entries_per_s).filter(|rate| *rate > 0.0);
+        values(sweep, cell, known)
+    };
     controls
         .iter()
         .map(|(cell, name)| {
@@ -81,7 +85,7 @@ pub fn costs(sweep: &Sweep) -> Vec<Costs> {
                 cell: cell.number,
                 interval: cell.interval,
                 name: name.clone(),
-                runs: rates(cell).len() as u64,
+                runs: of(|cost| Some(cost.entries_per_s)).len() as u64,
                 entries_per_s: Spread::of(&rates(cell)),
                 kept,
                 p50_ms: Spread::of(&of(|cost| cost.p50_ms)),
