@@ -57,6 +57,8 @@ pub enum Command {
     /// Run one test over a grid of settings and faults: what a setting costs, and what it buys
     #[command(after_long_help = exit::HELP)]
     Sweep(crate::commands::sweep::SweepArgs),
+    /// Run many tests: thresholds, seeds that failed before first, JUnit, a page, the trend over nights
+    Suite(crate::commands::suite::SuiteArgs),
     /// Play strata's replicas on simulated disks, network and clocks, seed after seed
     #[command(after_long_help = exit::HELP)]
     Sim(Sim),

@@ -3,6 +3,7 @@
 //! [`cli`] is the command line, [`commands`] has one file a command. A run is [`run::test`], which reads as its
 //! phases; operations are performed by the [`interpreter`] and availability is watched by [`watch`].
 //! [`compare`] finds the runs of a comparison, and makes those of an A/B comparison in turns.
+//! [`suite`] makes the runs of a night and says what came of them.
 //! [`simulated`] plays workloads in strata's simulation.
 //! [`exit`] has the exit codes of the contract.
 
@@ -19,4 +20,5 @@ pub mod shrink;
 pub mod simulated;
 pub mod spec;
 pub mod sweep;
+pub mod suite;
 pub mod watch;

@@ -339,7 +339,7 @@ fn complete_length(bytes: &[u8]) -> usize {
 }
 
 /// Puts a whole document in place: written beside it, synced, renamed.
-pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".tmp");
     let beside = PathBuf::from(beside);

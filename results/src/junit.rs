@@ -63,7 +63,7 @@ fn case(class: &str, name: &str, problem: Option<&str>, reason: &str) -> String 
 }
 
 /// Text for an attribute; characters that XML 1.0 can't hold become replacement characters.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -5,13 +5,15 @@
 //! recorded, put together, is a [`Recorded`]; [`measure()`] turns it into [`Results`], which is
 //! `results.json`. From these two [`plots`] draws, [`report`] writes the page, [`table`] the terminal
 //! summary and [`junit`] the file for build servers. [`explanation`] draws why a history is invalid.
-//! [`compare`] holds runs against each other, [`statistics`] says what may be concluded from several runs.
+//! [`compare`] holds runs against each other, [`suite`] says what a night of tests came to, [`statistics`] what may
+//! be concluded from several runs.
 //!
-//! Only [`folder`] touches the disk. Nothing here reads a clock besides the one that names a folder.
+//! Only [`folder`], [`hold`] and the stores of what has several runs touch the disk. Nothing here reads a clock besides the one that names a folder.
 
 pub mod compare;
 pub mod explanation;
 pub mod folder;
+pub mod hold;
 pub mod junit;
 pub mod measure;
 pub mod metrics;
@@ -20,6 +22,7 @@ pub mod plots;
 mod recorded;
 pub mod report;
 pub mod statistics;
+pub mod suite;
 pub mod sweep;
 pub mod table;
 

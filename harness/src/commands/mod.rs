@@ -15,6 +15,7 @@ mod report;
 pub mod shrink;
 mod sim;
 pub(crate) mod sweep;
+pub mod suite;
 mod test;
 
 use crate::cli::{Cli, Command};
@@ -40,6 +41,7 @@ pub fn run(cli: Cli) -> Result<u8> {
         Command::Heal(args) => heal::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Shrink(args) => shrink::run(&args),
+        Command::Suite(args) => suite::run(&args),
         Command::Sim(args) => sim::run(&args),
         Command::Sweep(args) => sweep::run(&args),
     }

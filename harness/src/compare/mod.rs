@@ -5,4 +5,4 @@
 
 pub mod interleaved;
 pub mod subject;
-mod words;
+pub(crate) mod words;

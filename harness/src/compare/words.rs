@@ -1,7 +1,7 @@
 //! Flags in one text, as a shell would split them: words, with quotes around those that hold spaces.
 
 /// None where a quote is not closed.
-pub(super) fn split(text: &str) -> Option<Vec<String>> {
+pub(crate) fn split(text: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quote = None;
@@ -21,9 +21,18 @@ pub(super) fn split(text: &str) -> Option<Vec<String>> {
     quote.is_none().then_some(words)
 }
 
+/// A word as a shell takes it, in quotes if it needs them.
+pub(crate) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\"'\"'")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::split;
+    use super::{quoted, split};
 
     #[test]
     fn quotes_keep_words_together() {
@@ -35,5 +44,13 @@ mod tests {
     #[test]
     fn an_open_quote_is_refused() {
         assert_eq!(split("--set 'a=b"), None);
+    }
+
+    #[test]
+    fn a_quoted_word_is_one_word() {
+        for word in ["plain", "two words", "it's", "", "a=b;c", "$HOME"] {
+            assert_eq!(split(&quoted(word)).unwrap(), [word]);
+        }
+        assert_eq!(quoted("--set"), "--set");
     }
 }

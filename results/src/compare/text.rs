@@ -81,7 +81,7 @@ pub fn markdown(comparison: &Comparison) -> String {
 }
 
 /// Text from outside can't end a table cell, start a tag or make a link.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -162,7 +162,7 @@ fn cells(row: &Row, said: bool) -> [String; 5] {
 }
 
 /// A figure with its unit.
-pub(super) fn value(value: f64, unit: Unit) -> String {
+pub(crate) fn value(value: f64, unit: Unit) -> String {
     match unit {
         // An empty sum is -0.
         Unit::Time => duration(value + 0.0),

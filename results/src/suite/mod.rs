@@ -1,0 +1,19 @@
+//! What a suite is expected to hold, what it recorded, and what it came to.
+//!
+//! [`expect`] reads thresholds such as `rto.steady_p95: "< 5s"`. [`record`] has the lines that are written as a suite
+//! goes on, [`store`] their place on disk. [`summary`] turns them into a verdict, from which [`junit`], [`markdown`],
+//! [`annotations`] and [`table`] are written.
+
+pub mod annotations;
+pub mod expect;
+pub mod junit;
+pub mod markdown;
+pub mod record;
+pub mod store;
+pub mod summary;
+pub mod table;
+
+pub use expect::{Expectations, Gate};
+pub use record::{Because, Ended, Failing, Plan, Run, Test};
+pub use store::{Night, Place};
+pub use summary::{Outcome, Summary};

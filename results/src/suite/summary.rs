@@ -1,0 +1,453 @@
+//! What a night came to: the verdict, the violations with how often they come again, the thresholds missed.
+
+use super::record::{Because, Ended, Plan, Run, Test};
+use crate::metrics;
+use crate::statistics::{median, proportion};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// `results.json` of a night.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Summary {
+    pub name: String,
+    pub night: String,
+    pub seed: u64,
+    pub started: String,
+    pub version: String,
+    pub outcome: Outcome,
+    /// The outcome in a sentence.
+    pub sentence: String,
+    /// All that was to run has run, or the budget of time is used up.
+    pub finished: bool,
+    /// The command that goes on with a night that did not finish.
+    pub resume: String,
+    pub tests: Vec<Tested>,
+    pub violations: Vec<Violation>,
+    /// Runs that were planned and not made.
+    pub missing: Vec<Missing>,
+    /// What else is to be said, one sentence each.
+    pub remarks: Vec<String>,
+    /// In the order in which they were made.
+    pub runs: Vec<Run>,
+}
+
+/// The later is the worse.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Every run was valid and met its thresholds.
+    Valid,
+    /// A run proved nothing, or was planned and not made.
+    #[default]
+    Unknown,
+    /// A threshold was missed.
+    Missed,
+    /// A violation was proved.
+    Invalid,
+    /// A run could not be made.
+    Broken,
+}
+
+/// A test of the night. Reruns are left out of its figures: they are of seeds that fail.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Tested {
+    pub name: String,
+    pub runs: u32,
+    pub valid: u32,
+    pub invalid: u32,
+    pub unknown: u32,
+    pub broken: u32,
+    /// Thresholds as written.
+    pub expect: BTreeMap<String, String>,
+    /// Runs that missed each threshold.
+    pub missed: BTreeMap<String, u32>,
+    /// Over the runs that have the measure.
+    pub medians: BTreeMap<String, f64>,
+}
+
+/// A seed that failed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Violation {
+    pub test: String,
+    pub seed: u64,
+    pub checks: Vec<String>,
+    pub reason: String,
+    pub run: String,
+    pub repeat: String,
+    /// Of the reruns.
+    pub failed_again: u32,
+    pub reruns: u32,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Missing {
+    pub test: String,
+    pub seed: u64,
+    pub because: Because,
+}
+
+impl Summary {
+    /// Of a plan and the runs that were made. `cut`: it ended before it was through.
+    pub fn of(plan: &Plan, runs: Vec<Run>, cut: bool, remarks: Vec<String>) -> Self {
+        let missing = missing(plan, &runs);
+        let mut summary = Self {
+            name: plan.name.clone(),
+            night: plan.night.clone(),
+            seed: plan.seed,
+            started: plan.started.clone(),
+            version: plan.version.clone(),
+            resume: plan.resume.clone(),
+            finished: !cut && missing.is_empty(),
+            tests: plan.tests.iter().map(|test| tested(test, &runs)).collect(),
+            violations: violations(&runs),
+            missing,
+            remarks,
+            runs,
+            ..Self::default()
+        };
+        summary.outcome = summary.worst();
+        summary.sentence = summary.in_words();
+        summary
+    }
+
+    fn worst(&self) -> Outcome {
+        let counted = self.runs.iter().filter(|run| run.because != Because::Rerun);
+        let worst = counted.map(outcome_of).max();
+        // A violation that only a rerun proved is one all the same.
+        let proved = self.runs.iter().any(|run| run.ended == Ended::Invalid);
+        // Nothing was shown where nothing ran.
+        let worst = worst.unwrap_or_default();
+        let worst = match self.missing.is_empty() {
+            true => worst,
+            false => worst.max(Outcome::Unknown),
+        };
+        match proved {
+            true => worst.max(Outcome::Invalid),
+            false => worst,
+        }
+    }
+
+    /// How many runs ended so, reruns left out.
+    pub fn count(&self, ended: Ended) -> usize {
+        self.made().filter(|run| run.ended == ended).count()
+    }
+
+    /// Runs that are no reruns.
+    pub fn made(&self) -> impl Iterator<Item = &Run> {
+        self.runs.iter().filter(|run| run.because != Because::Rerun)
+    }
+
+    /// Runs that missed a threshold.
+    pub fn missed(&self) -> impl Iterator<Item = &Run> {
+        self.made().filter(|run| run.missed().next().is_some())
+    }
+
+    fn in_words(&self) -> String {
+        let mut parts = Vec::new();
+        let mut part = |n: usize, one: &str, many: &str| match n {
+            0 => {}
+            1 => parts.push(format!("1 {one}")),
+            n => parts.push(format!("{n} {many}")),
+        };
+        part(
+            self.violations.len(),
+            "seed proved a violation",
+            "seeds proved violations",
+        );
+        part(
+            self.count(Ended::Broken),
+            "run could not be made",
+            "runs could not be made",
+        );
+        part(
+            self.missed().count(),
+            "run missed a threshold",
+            "runs missed thresholds",
+        );
+        part(
+            self.count(Ended::Unknown),
+            "run proved nothing",
+            "runs proved nothing",
+        );
+        part(
+            self.missing.len(),
+            "planned run was not made",
+            "planned runs were not made",
+        );
+        let all = self.made().count();
+        match (parts.is_empty(), all) {
+            (true, 0) => "no run was made".to_owned(),
+            (true, 1) => "the only run is valid and met its thresholds".to_owned(),
+            (true, _) => format!("all {all} runs are valid and met their thresholds"),
+            (false, 1) => format!("of 1 run: {}", parts.join(", ")),
+            (false, _) => format!("of {all} runs: {}", parts.join(", ")),
+        }
+    }
+}
+
+/// What a single run means for the night.
+pub fn outcome_of(run: &Run) -> Outcome {
+    let verdict = match run.ended {
+        Ended::Valid => Outcome::Valid,
+        Ended::Invalid => Outcome::Invalid,
+        Ended::Unknown => Outcome::Unknown,
+        Ended::Broken => Outcome::Broken,
+    };
+    match run.missed().next() {
+        Some(_) => verdict.max(Outcome::Missed),
+        None => verdict,
+    }
+}
+
+fn missing(plan: &Plan, runs: &[Run]) -> Vec<Missing> {
+    let made = |test: &str, seed: u64, because: Because| {
+        runs.iter()
+            .any(|run| run.test == test && run.seed == seed && run.because == because)
+    };
+    let mut missing = Vec::new();
+    for test in &plan.tests {
+        // A budget says how long, not what.
+        let planned: &[u64] = match plan.budget_s {
+            Some(_) => &[],
+            None => &test.seeds,
+        };
+        let wanted = [
+            (Because::Corpus, test.corpus.as_slice()),
+            (Because::Planned, planned),
+        ];
+        for (because, seeds) in wanted {
+            if plan.budget_s.is_some() {
+                continue;
+            }
+            for seed in seeds {
+                if !made(&test.name, *seed, because) {
+                    missing.push(Missing {
+                        test: test.name.clone(),
+                        seed: *seed,
+                        because,
+                    });
+                }
+            }
+        }
+    }
+    missing
+}
+
+fn tested(test: &Test, runs: &[Run]) -> Tested {
+    let mut tested = Tested {
+        name: test.name.clone(),
+        expect: test.expect.clone(),
+        ..Tested::default()
+    };
+    let mut values: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    let of_test = |run: &&Run| run.test == test.name && run.because != Because::Rerun;
+    for run in runs.iter().filter(of_test) {
+        tested.runs += 1;
+        *match run.ended {
+            Ended::Valid => &mut tested.valid,
+            Ended::Invalid => &mut tested.invalid,
+            Ended::Unknown => &mut tested.unknown,
+            Ended::Broken => &mut tested.broken,
+        } += 1;
+        for gate in run.missed() {
+            *tested.missed.entry(gate.metric.clone()).or_default() += 1;
+        }
+        for (name, value) in &run.metrics {
+            values.entry(name).or_default().push(*value);
+        }
+    }
+    for metric in metrics::ALL {
+        if let Some(median) = values.get(metric.name).and_then(|values| median(values)) {
+            tested.medians.insert(metric.name.to_owned(), median);
+        }
+    }
+    tested
+}
+
+fn violations(runs: &[Run]) -> Vec<Violation> {
+    let mut found: Vec<Violation> = Vec::new();
+    for run in runs {
+        let known = found
+            .iter_mut()
+            .find(|violation| violation.test == run.test && violation.seed == run.seed);
+        let invalid = run.ended == Ended::Invalid;
+        match known {
+            // What could not be made says nothing of the rate.
+            Some(violation) if run.because == Because::Rerun && run.ended != Ended::Broken => {
+                violation.reruns += 1;
+                violation.failed_again += u32::from(invalid);
+            }
+            Some(_) => {}
+            None if invalid => found.push(Violation {
+                test: run.test.clone(),
+                seed: run.seed,
+                checks: run.checks.clone(),
+                reason: run.reason.clone(),
+                run: run.run.clone(),
+                repeat: run.repeat.clone(),
+                ..Violation::default()
+            }),
+            None => {}
+        }
+    }
+    found
+}
+
+impl Violation {
+    /// How often it comes again, in words. None: it was not run again.
+    pub fn reproduction(&self) -> Option<String> {
+        if self.reruns == 0 {
+            return None;
+        }
+        let bounds = proportion::interval(self.failed_again.into(), self.reruns.into(), 0.95);
+        Some(format!(
+            "failed again in {} of {} reruns (95 %: {:.0} to {:.0} % of runs)",
+            self.failed_again,
+            self.reruns,
+            bounds.low * 100.0,
+            bounds.high * 100.0
+        ))
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Outcome::Valid => "valid",
+            Outcome::Unknown => "unknown",
+            Outcome::Missed => "threshold missed",
+            Outcome::Invalid => "invalid",
+            Outcome::Broken => "broken",
+        })
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::expect::Gate;
+    use super::*;
+
+    pub fn run(number: u32, test: &str, seed: u64, ended: Ended) -> Run {
+        Run {
+            night: "20260102T000000Z".into(),
+            number,
+            test: test.into(),
+            seed,
+            ended,
+            reason: format!("{ended} because"),
+            run: format!("{test}/20260102T000000Z-{seed}"),
+            repeat: format!("shakedown test {test}.yaml --seed {seed}"),
+            took_s: 12.5,
+            metrics: BTreeMap::from([("throughput.ok".to_owned(), 500.0 + seed as f64)]),
+            ..Run::default()
+        }
+    }
+
+    pub fn plan(tests: &[(&str, &[u64])]) -> Plan {
+        Plan {
+            name: "nightly".into(),
+            night: "20260102T000000Z".into(),
+            tests: tests
+                .iter()
+                .map(|(name, seeds)| Test {
+                    name: (*name).to_owned(),
+                    seeds: seeds.to_vec(),
+                    ..Test::default()
+                })
+                .collect(),
+            ..Plan::default()
+        }
+    }
+
+    fn missed() -> Gate {
+        Gate {
+            metric: "rpo.lost".into(),
+            expected: "0".into(),
+            found: None,
+            passed: false,
+        }
+    }
+
+    fn outcome(runs: Vec<Run>) -> Outcome {
+        Summary::of(&plan(&[]), runs, false, Vec::new()).outcome
+    }
+
+    #[test]
+    fn the_worst_run_decides_in_the_order_of_the_contract() {
+        let of = |ended| run(1, "a", 1, ended);
+        let missed = Run {
+            gates: vec![missed()],
+            ..of(Ended::Valid)
+        };
+        assert_eq!(outcome(vec![of(Ended::Valid)]), Outcome::Valid);
+        assert_eq!(
+            outcome(vec![of(Ended::Valid), of(Ended::Unknown)]),
+            Outcome::Unknown
+        );
+        assert_eq!(
+            outcome(vec![of(Ended::Unknown), missed.clone()]),
+            Outcome::Missed
+        );
+        assert_eq!(
+            outcome(vec![missed.clone(), of(Ended::Invalid)]),
+            Outcome::Invalid
+        );
+        assert_eq!(
+            outcome(vec![of(Ended::Invalid), of(Ended::Broken)]),
+            Outcome::Broken
+        );
+        assert_eq!(outcome(Vec::new()), Outcome::Unknown);
+    }
+
+    #[test]
+    fn reruns_state_a_rate_and_never_make_a_violation_pass() {
+        let mut runs = vec![run(1, "a", 7, Ended::Invalid)];
+        for (n, ended) in [Ended::Valid, Ended::Invalid, Ended::Valid, Ended::Broken]
+            .into_iter()
+            .enumerate()
+        {
+            runs.push(Run {
+                because: Because::Rerun,
+                ..run(2 + n as u32, "a", 7, ended)
+            });
+        }
+        let summary = Summary::of(&plan(&[("a", &[7])]), runs, false, Vec::new());
+        assert_eq!(summary.outcome, Outcome::Invalid);
+        assert_eq!(summary.violations.len(), 1);
+        let violation = &summary.violations[0];
+        assert_eq!((violation.failed_again, violation.reruns), (1, 3));
+        let said = violation.reproduction().unwrap();
+        assert!(said.starts_with("failed again in 1 of 3 reruns"), "{said}");
+        // Figures of the test are of its own runs.
+        assert_eq!(summary.tests[0].runs, 1);
+    }
+
+    #[test]
+    fn a_planned_run_that_was_not_made_makes_the_night_unknown() {
+        let runs = vec![run(1, "a", 1, Ended::Valid)];
+        let summary = Summary::of(&plan(&[("a", &[1, 2])]), runs, true, Vec::new());
+        assert_eq!(summary.outcome, Outcome::Unknown);
+        assert!(!summary.finished);
+        assert_eq!(summary.missing[0].seed, 2);
+        assert_eq!(summary.sentence, "of 1 run: 1 planned run was not made");
+    }
+
+    #[test]
+    fn medians_are_over_the_runs_that_have_the_measure() {
+        let runs = vec![
+            run(1, "a", 1, Ended::Valid),
+            run(2, "a", 3, Ended::Valid),
+            Run {
+                metrics: BTreeMap::new(),
+                ..run(3, "a", 4, Ended::Valid)
+            },
+        ];
+        let summary = Summary::of(&plan(&[("a", &[1, 3, 4])]), runs, false, Vec::new());
+        assert_eq!(summary.tests[0].medians["throughput.ok"], 502.0);
+        assert_eq!(summary.tests[0].medians.len(), 1);
+    }
+}
