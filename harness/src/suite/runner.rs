@@ -177,10 +177,10 @@ impl Runner<'_> {
             // JSON has no infinity.
             .filter(|(_, value)| value.is_finite())
             .collect();
+        // Both as they were given: below the same store.
         let path = judged.folder.path();
-        let night = self.night.path().canonicalize();
-        let below = night.ok().and_then(|night| path.strip_prefix(night).ok());
-        run.run = below.unwrap_or(path).display().to_string();
+        let below = path.strip_prefix(self.night.path()).unwrap_or(path);
+        run.run = below.display().to_string();
     }
 
     fn announcement(&self, standing: &Standing<'_>, next: &choice::Next) -> String {
@@ -191,9 +191,11 @@ impl Runner<'_> {
             Because::Corpus => ", a seed that failed before",
             Because::Rerun => ", again, to see how often it fails",
         };
-        let left = match standing.left {
-            Some(left) => left,
-            None => self.left(standing),
+        let left = match (standing.left, next.because) {
+            (Some(left), _) => left,
+            // It is in nobody's plan.
+            (None, Because::Rerun) => self.left(standing) + standing.takes(next.test),
+            (None, _) => self.left(standing),
         };
         format!(
             "run {number}: {name}, seed {}{why}; about {} left",

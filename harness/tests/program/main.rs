@@ -3,5 +3,6 @@
 mod evidence;
 mod runs;
 mod sweeps;
+mod suites;
 mod usage;
 mod workplace;
