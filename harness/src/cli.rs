@@ -49,6 +49,8 @@ pub enum Command {
     Cluster(Cluster),
     /// Undo what a killed harness may have left behind
     Heal(Heal),
+    /// Remove runs that nobody needs; failures stay, and nothing is touched without --delete
+    Gc(crate::commands::gc::Gc),
     /// Measure what the harness itself costs
     Bench(Bench),
     /// Make an invalid run smaller: fewer faults, less time and load, and it still fails

@@ -4,6 +4,7 @@
 //! phases; operations are performed by the [`interpreter`] and availability is watched by [`watch`].
 //! [`compare`] finds the runs of a comparison, and makes those of an A/B comparison in turns.
 //! [`suite`] makes the runs of a night and says what came of them.
+//! [`gc`] decides which runs may go.
 //! [`simulated`] plays workloads in strata's simulation.
 //! [`exit`] has the exit codes of the contract.
 
@@ -11,6 +12,7 @@ pub mod cli;
 pub mod commands;
 pub mod compare;
 pub mod exit;
+pub mod gc;
 pub mod interpreter;
 pub mod interrupt;
 pub mod log;

@@ -404,7 +404,7 @@ pub(crate) fn micros(us: f64) -> String {
 }
 
 /// Bytes for a reader.
-pub(crate) fn size(bytes: u64) -> String {
+pub fn size(bytes: u64) -> String {
     let units = [("GiB", 1u64 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
     match units.into_iter().find(|(_, unit)| bytes >= *unit) {
         None => format!("{bytes} B"),

@@ -27,6 +27,9 @@ pub fn run(args: &Heal) -> Result<u8> {
     Ok(if clean { VALID } else { HARNESS })
 }
 
+/// Runs lie at most so deep: those of a suite have five folders above them.
+const DEPTH: usize = 8;
+
 /// Every folder below the store that has a journal of processes.
 fn run_folders(runs: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
@@ -41,7 +44,7 @@ fn run_folders(runs: &Path) -> Result<Vec<PathBuf>> {
         };
         for entry in entries.flatten() {
             // `latest` is a link to a folder that is found anyway.
-            if depth < 2 && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            if depth < DEPTH && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 waiting.push((entry.path(), depth + 1));
             }
         }

@@ -7,6 +7,7 @@ mod cluster;
 pub(crate) mod compare;
 mod convert;
 mod doctor;
+pub mod gc;
 mod gen_history;
 mod heal;
 mod history_file;
@@ -39,6 +40,7 @@ pub fn run(cli: Cli) -> Result<u8> {
         Command::Doctor(args) => doctor::run(&args),
         Command::Cluster(args) => cluster::run(&args),
         Command::Heal(args) => heal::run(&args),
+        Command::Gc(args) => gc::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Shrink(args) => shrink::run(&args),
         Command::Suite(args) => suite::run(&args),

@@ -10,6 +10,7 @@ use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::spec::Spec;
 use results::Folder;
+use results::hold::Hold;
 use std::path::{Path, PathBuf};
 use testbed::doctor::{self, Choice};
 use testbed::netns::{self, Entered};
@@ -81,6 +82,8 @@ impl Session {
         runs: &Path,
     ) -> Result<Judged> {
         let folder = Folder::create(runs, &spec.name, seed)?;
+        // Until it is judged, nobody may remove it.
+        let _hold = Hold::take(folder.path())?;
         let log = folder.log();
         crate::log::to(&log)
             .map_err(|error| Failure::harness(format!("{}: {error}", log.display())))?;
