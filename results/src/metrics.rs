@@ -5,6 +5,7 @@
 
 use crate::Results;
 use crate::measure::{Distribution, Quantiles};
+use std::fmt;
 
 /// One number of a run.
 pub struct Metric {
@@ -33,6 +34,19 @@ pub enum Unit {
 pub enum Better {
     Lower,
     Higher,
+}
+
+/// By name: it is the only one of its name.
+impl PartialEq for Metric {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl fmt::Debug for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
 }
 
 impl Metric {

@@ -10,7 +10,7 @@ use crate::suite::spec::Overrides;
 use crate::suite::{self, Suite, github};
 use clap::Args;
 use results::suite::store::{Night, Place};
-use results::suite::{Outcome, Plan, Summary};
+use results::suite::{Outcome, Plan, Summary, trend};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -101,7 +101,10 @@ pub fn run(args: &SuiteArgs) -> Result<u8> {
         }
     };
     let night_folder = night.path().display().to_string();
-    let Done { summary, history } = super::runtime()?.block_on(async {
+    let Done {
+        mut summary,
+        history,
+    } = super::runtime()?.block_on(async {
         let session = Session::begin(choice, args.output.quiet)?;
         session.progress().note(&format!(
             "suite {}, seed {}, night {night_folder}; if this is interrupted: {}",
@@ -120,7 +123,9 @@ pub fn run(args: &SuiteArgs) -> Result<u8> {
         session.progress().finish();
         done
     })?;
-    suite::show(&night, &summary, &history)?;
+    let trends = trend::trends(&summary, &history);
+    summary.shifts = trend::shifts(&trends);
+    suite::show(&night, &summary, &trends)?;
     export(args, &night, &summary)?;
     print(args, &night, &summary)?;
     Ok(code_of(summary.outcome))
@@ -236,7 +241,7 @@ fn print(args: &SuiteArgs, night: &Night, summary: &Summary) -> Result<()> {
         results::suite::table::summary(summary, super::colour())
     );
     println!();
-    println!("night: {}", night.path().display());
+    println!("page: {}", night.page().display());
     if !summary.finished {
         println!("go on with: {}", summary.resume);
     }

@@ -14,17 +14,21 @@ pub use spec::{Suite, Test};
 
 use crate::compare::words;
 use crate::exit::Result;
+use results::suite::Summary;
 use results::suite::store::Night;
-use results::suite::{Run, Summary};
+use results::suite::trend::Trend;
 
-/// Writes the documents of a night. `history`: the runs of all nights, for the trend.
-pub fn show(night: &Night, summary: &Summary, history: &[Run]) -> Result<()> {
-    let _ = history;
+/// Writes the documents of a night.
+pub fn show(night: &Night, summary: &Summary, trends: &[Trend]) -> Result<()> {
     let folder = night.path().display().to_string();
     night.write("junit.xml", &results::suite::junit::render(summary))?;
     night.write(
         "summary.md",
         &results::suite::markdown::render(summary, &folder),
+    )?;
+    night.write(
+        "report.html",
+        &results::suite::page::render(summary, trends),
     )?;
     // Last: whoever finds it finished finds the others too.
     Ok(night.write_results(summary)?)

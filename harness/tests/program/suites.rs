@@ -123,7 +123,7 @@ fn a_night_leaves_its_record_and_its_documents() {
     );
     assert_eq!(runs, lines(&night.parent().unwrap().join("history.jsonl")));
     assert_eq!(printed, document(&night.join("results.json")));
-    for file in ["junit.xml", "summary.md"] {
+    for file in ["junit.xml", "summary.md", "report.html"] {
         assert!(night.join(file).is_file(), "{file}");
     }
     let junit = fs::read_to_string(place.dir.path().join("here.xml")).unwrap();
@@ -221,7 +221,7 @@ fn a_violation_is_run_again_and_comes_first_the_next_night() {
 name: planted
 seed: 3
 reruns: 1
-defaults: {nodes: 3, nemesis: [], time: 4s, quiet: 1s, rate: 400, prefill: 0B, min_ops: 100, workloads: [register]}
+defaults: {nodes: 3, nemesis: [partition], time: 10s, quiet: 1s, rate: 400, prefill: 0B, min_ops: 100, workloads: [register]}
 tests: [{name: reads}]
 ";
     let suite = place.write("planted.yaml", suite);

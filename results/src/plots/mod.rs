@@ -16,6 +16,7 @@ mod series;
 mod strips;
 pub mod sweep;
 mod throughput;
+mod trend;
 
 use crate::measure::Results;
 use crate::recorded::Recorded;
@@ -26,6 +27,7 @@ use canvas::{Bands, Timescale};
 pub use growth::{Curve, growth, n_log_n};
 pub use overlay::{changes, overlay};
 pub use series::Series;
+pub use trend::trend;
 
 /// The pictures of a run.
 #[derive(Clone, Debug, Default, PartialEq)]

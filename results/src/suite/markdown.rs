@@ -62,6 +62,12 @@ pub fn render(summary: &Summary, folder: &str) -> String {
             escaped(&thresholds(test))
         );
     }
+    if !summary.shifts.is_empty() {
+        text += "\n### Over the nights\n\n";
+        for shift in summary.shifts.iter().take(ROWS_MOST) {
+            let _ = writeln!(text, "- {}", escaped(&shift.to_string()));
+        }
+    }
     if !summary.missing.is_empty() {
         let _ = write!(
             text,

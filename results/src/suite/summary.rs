@@ -1,6 +1,7 @@
 //! What a night came to: the verdict, the violations with how often they come again, the thresholds missed.
 
 use super::record::{Because, Ended, Plan, Run, Test};
+use super::trend::Shift;
 use crate::metrics;
 use crate::statistics::{median, proportion};
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,8 @@ pub struct Summary {
     pub missing: Vec<Missing>,
     /// What else is to be said, one sentence each.
     pub remarks: Vec<String>,
+    /// Where measures changed their level over the nights; they don't count for the outcome.
+    pub shifts: Vec<Shift>,
     /// In the order in which they were made.
     pub runs: Vec<Run>,
 }

@@ -103,6 +103,9 @@ pub fn summary(summary: &Summary, colour: bool) -> String {
     if !bad.is_empty() {
         let _ = write!(text, "\n{bad}");
     }
+    for shift in &summary.shifts {
+        let _ = writeln!(text, "\n{shift}");
+    }
     let mut rows = Builder::default();
     rows.push_record(["test", "runs", "valid", "thresholds"]);
     for test in &summary.tests {
