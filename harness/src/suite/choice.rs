@@ -6,6 +6,7 @@
 
 use super::spec::{Seeds, Suite, Test};
 use results::suite::{Because, Ended, Plan, Run};
+use std::collections::HashSet;
 use std::time::Duration;
 
 /// What a run takes besides its load and its quiet period: deploying, healing, judging.
@@ -133,17 +134,18 @@ impl Standing<'_> {
     }
 
     fn seldom_run_seed(&self, test: usize) -> u64 {
-        let times = |seed: u64| self.runs_of(test).filter(|run| run.seed == seed).count();
         match &self.suite.tests[test].seeds {
             Seeds::These(seeds) => {
+                let times = |seed| self.runs_of(test).filter(|run| run.seed == seed).count();
                 let least = seeds.iter().copied().min_by_key(|seed| times(*seed));
                 least.unwrap_or_default()
             }
             Seeds::Derived(_) => {
                 let derived = |n| self.suite.tests[test].derived(self.plan.seed, n);
-                // One more candidate than runs: at least one of them never ran.
-                let candidates = 0..=self.runs_of(test).count() as u64;
-                let fresh = candidates.map(derived).find(|seed| times(*seed) == 0);
+                let used: HashSet<u64> = self.runs_of(test).map(|run| run.seed).collect();
+                // One more candidate than seeds: at least one of them never ran.
+                let mut candidates = (0..=used.len() as u64).map(derived);
+                let fresh = candidates.find(|seed| !used.contains(seed));
                 fresh.unwrap_or_else(|| derived(0))
             }
         }

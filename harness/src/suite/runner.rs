@@ -2,7 +2,7 @@
 
 use super::choice::{self, Standing};
 use super::spec::{Suite, Test};
-use crate::exit::Result;
+use crate::exit::{Failure, Result};
 use crate::run::judge::Judged;
 use crate::run::session::Session;
 use crate::shrink::search::invalid_checks;
@@ -94,7 +94,8 @@ impl Runner<'_> {
             session
                 .progress()
                 .note(&self.announcement(&standing, &next));
-            let run = self.once(session, test, &next, made.len() as u32 + 1).await;
+            let number = made.len() as u32 + 1;
+            let run = self.once(session, test, &next, number).await?;
             session.progress().note(&in_words(&run));
             cut = session.interrupt().happened();
             // A run that was cut short tells nothing, unless it proved a violation all the same.
@@ -132,7 +133,13 @@ impl Runner<'_> {
         })
     }
 
-    async fn once(&self, session: &Session, test: &Test, next: &choice::Next, number: u32) -> Run {
+    async fn once(
+        &self,
+        session: &Session,
+        test: &Test,
+        next: &choice::Next,
+        number: u32,
+    ) -> Result<Run> {
         let begun = Instant::now();
         let started = jiff::Timestamp::now().to_string();
         let judged = session
@@ -155,13 +162,14 @@ impl Runner<'_> {
         };
         match judged {
             Ok(judged) => self.fill(&mut run, test, &judged),
-            // Also what the environment refused: the runs before it must not be lost for that.
+            // What the user got wrong is said at once, unless it would hide what runs before it found.
+            Err(failure @ Failure::Usage(_)) if number == 1 => return Err(failure),
             Err(failure) => {
                 run.ended = Ended::Broken;
                 run.reason = failure.to_string();
             }
         }
-        run
+        Ok(run)
     }
 
     fn fill(&self, run: &mut Run, test: &Test, judged: &Judged) {

@@ -211,6 +211,62 @@ fn a_night_that_was_killed_goes_on_where_it_was() {
 }
 
 #[test]
+fn a_night_that_is_interrupted_says_what_is_missing_and_how_to_go_on() {
+    let place = Workplace::new();
+    let suite = place.write("quick.yaml", &QUICK.replace("repeats: 2", "repeats: 9"));
+    let args = ["suite", suite.to_str().unwrap(), "--quiet"];
+    let running = place
+        .command(&args)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let history = place.dir.path().join("runs/suites/quick/history.jsonl");
+    let end = Instant::now() + Duration::from_secs(60);
+    while lines(&history).is_empty() {
+        assert!(Instant::now() < end, "no run in a minute");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let pid = nix::unistd::Pid::from_raw(running.id() as i32);
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    let output = running.wait_with_output().unwrap();
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(2), "{stdout}");
+    assert!(stdout.contains("were not made"), "{stdout}");
+    assert!(stdout.contains("--resume"), "{stdout}");
+    let night = night(&place, "quick");
+    assert_eq!(document(&night.join("results.json"))["finished"], false);
+    let junit = fs::read_to_string(night.join("junit.xml")).unwrap();
+    assert!(junit.contains("<skipped"), "{junit}");
+}
+
+#[test]
+fn a_budget_of_time_is_spent_on_what_was_run_least() {
+    let place = Workplace::new();
+    let suite = place.write("quick.yaml", QUICK);
+    let args = ["suite", suite.to_str().unwrap(), "--quiet", "--for"];
+    // Less than the shortest run is expected to take.
+    let (code, stdout, stderr) = place.run(&[&args[..], &["2s"]].concat());
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stdout.contains("no run was made"), "{stdout}");
+    for _ in 0..2 {
+        let (code, _, stderr) = place.run(&[&args[..], &["8s"]].concat());
+        assert_eq!(code, 0, "{stderr}");
+    }
+    let runs = lines(&place.dir.path().join("runs/suites/quick/history.jsonl"));
+    let of = |test: &str| runs.iter().filter(|run| run["test"] == test).count();
+    assert!(of("a") > 0 && of("a").abs_diff(of("b")) <= 1, "{runs:?}");
+    let seeds: std::collections::BTreeSet<String> = runs
+        .iter()
+        .map(|run| format!("{} {}", run["test"], run["seed"]))
+        .collect();
+    assert_eq!(
+        seeds.len(),
+        runs.len(),
+        "no seed runs twice while others never ran"
+    );
+}
+
+#[test]
 fn a_violation_is_run_again_and_comes_first_the_next_night() {
     if !strata_is_built() {
         return;
