@@ -9,7 +9,8 @@ use crate::suite::runner::{self, Done, Runner, rough};
 use crate::suite::spec::Overrides;
 use crate::suite::{self, Suite, github};
 use clap::Args;
-use results::suite::store::{Night, Place};
+use results::folder;
+use results::suite::store::{Corpus, History, Night, Place};
 use results::suite::{Outcome, Plan, Summary, trend};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -81,25 +82,9 @@ pub fn run(args: &SuiteArgs) -> Result<u8> {
             path.display()
         ))
     })?;
-    let history = place.history()?;
-    let corpus = place.corpus(&history)?;
-    let (night, plan) = match args
-        .resume
-        .then(|| place.unfinished())
-        .transpose()?
-        .flatten()
-    {
-        Some((night, plan)) => {
-            same(&suite, args, &plan, &night)?;
-            (night, plan)
-        }
-        None => {
-            let seed = args.seed.or(suite.seed);
-            let seed = seed.unwrap_or_else(prepare::fresh_seed);
-            let plan = runner::plan(&suite, seed, &corpus.failing, &history.runs)?;
-            begin(args, &place, plan)?
-        }
-    };
+    let history = place.history().map_err(unread)?;
+    let corpus = place.corpus(&history).map_err(unread)?;
+    let (night, plan) = night(args, &suite, &place, &history, &corpus)?;
     let night_folder = night.path().display().to_string();
     let Done {
         mut summary,
@@ -129,6 +114,34 @@ pub fn run(args: &SuiteArgs) -> Result<u8> {
     export(args, &night, &summary)?;
     print(args, &night, &summary)?;
     Ok(code_of(summary.outcome))
+}
+
+/// The night to go on with, or a new one.
+fn night(
+    args: &SuiteArgs,
+    suite: &Suite,
+    place: &Place,
+    history: &History,
+    corpus: &Corpus,
+) -> Result<(Night, Plan)> {
+    if args.resume
+        && let Some((night, plan)) = place.unfinished().map_err(unread)?
+    {
+        same(suite, args, &plan, &night)?;
+        return Ok((night, plan));
+    }
+    let seed = args.seed.or(suite.seed);
+    let seed = seed.unwrap_or_else(prepare::fresh_seed);
+    let plan = runner::plan(suite, seed, &corpus.failing, &history.runs)?;
+    begin(args, place, plan)
+}
+
+/// A record that can't be understood was changed by hand; what can't be read is the machine's matter.
+fn unread(error: folder::Error) -> Failure {
+    match error {
+        folder::Error::Line { .. } | folder::Error::Document { .. } => Failure::usage(error),
+        other => other.into(),
+    }
 }
 
 /// Makes the night's folder and puts its plan there before anything runs.
@@ -182,7 +195,7 @@ fn same(suite: &Suite, args: &SuiteArgs, begun: &Plan, night: &Night) -> Result<
 fn print_plan(args: &SuiteArgs, suite: &Suite) -> Result<u8> {
     let seed = args.seed.or(suite.seed);
     let place = Place::path_of(&args.store.runs, &suite.name);
-    let (failing, history) = results::suite::store::peek(&place)?;
+    let (failing, history) = results::suite::store::peek(&place).map_err(unread)?;
     let drawn = seed.unwrap_or_else(prepare::fresh_seed);
     let mut plan = runner::plan(suite, drawn, &failing, &history)?;
     plan.budget_s = args.time.map(|time| time.0.as_secs());

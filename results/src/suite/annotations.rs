@@ -35,6 +35,10 @@ pub fn render(summary: &Summary) -> String {
     for run in summary.made().filter(|run| run.ended == Ended::Unknown) {
         text += &of_run("warning", summary, run, "proved nothing", &run.reason);
     }
+    for shift in summary.shifts.iter().filter(|shift| shift.worse) {
+        let title = format!("{}: {} became worse", summary.name, shift.metric);
+        text += &command("warning", &title, &shift.to_string());
+    }
     text
 }
 

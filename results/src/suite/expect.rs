@@ -21,7 +21,7 @@ pub struct Threshold {
     relation: Relation,
     /// In the unit of the metric.
     bound: f64,
-    /// As it was written.
+    /// As it was written, with its relation.
     text: String,
 }
 
@@ -97,16 +97,19 @@ impl Expectations {
 impl Threshold {
     fn parse(text: &str, unit: Unit) -> Result<Self, String> {
         let text = text.trim();
-        let (relation, amount) = RELATIONS
+        let related = RELATIONS
             .iter()
-            .find_map(|(sign, relation)| Some((*relation, text.strip_prefix(sign)?)))
-            .unwrap_or((Relation::Equal, text));
+            .find_map(|(sign, relation)| Some((*relation, text.strip_prefix(sign)?)));
+        let (relation, amount) = related.unwrap_or((Relation::Equal, text));
         let bound = amount_in(amount.trim(), unit)
             .ok_or_else(|| format!("{text:?} is no threshold; expected {}", example(unit)))?;
         Ok(Self {
             relation,
             bound,
-            text: text.to_owned(),
+            text: match related {
+                Some(_) => text.to_owned(),
+                None => format!("== {text}"),
+            },
         })
     }
 
@@ -315,7 +318,7 @@ mod tests {
     fn what_was_not_measured_is_missed() {
         let gate = threshold("0", Unit::Count).gate("rpo.lost", None);
         assert!(!gate.passed);
-        assert_eq!(gate.to_string(), "rpo.lost is not measured, expected 0");
+        assert_eq!(gate.to_string(), "rpo.lost is not measured, expected == 0");
     }
 
     #[test]

@@ -41,7 +41,7 @@ fn tests_are_laid_over_the_defaults() {
 fn a_test_replaces_or_takes_away_thresholds_of_the_suite() {
     let suite = parsed(SMALL);
     let written = |test: &Test| Vec::from_iter(test.expect.iter().map(|(m, t)| format!("{m} {t}")));
-    assert_eq!(written(&suite.tests[0]), ["rpo.lost 0"]);
+    assert_eq!(written(&suite.tests[0]), ["rpo.lost == 0"]);
     assert_eq!(
         written(&suite.tests[1]),
         ["rpo.lost <= 1", "rto.steady_p95 < 5s"]
