@@ -21,6 +21,6 @@ pub mod run;
 pub mod shrink;
 pub mod simulated;
 pub mod spec;
-pub mod sweep;
 pub mod suite;
+pub mod sweep;
 pub mod watch;

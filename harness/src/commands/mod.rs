@@ -15,8 +15,8 @@ mod list;
 mod report;
 pub mod shrink;
 mod sim;
-pub(crate) mod sweep;
 pub mod suite;
+pub(crate) mod sweep;
 mod test;
 
 use crate::cli::{Cli, Command};

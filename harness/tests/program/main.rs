@@ -3,7 +3,7 @@
 mod evidence;
 mod gc;
 mod runs;
-mod sweeps;
 mod suites;
+mod sweeps;
 mod usage;
 mod workplace;
