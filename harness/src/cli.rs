@@ -61,6 +61,8 @@ pub enum Command {
     Sweep(crate::commands::sweep::SweepArgs),
     /// Run many tests: thresholds, seeds that failed before first, JUnit, a page, the trend over nights
     Suite(crate::commands::suite::SuiteArgs),
+    /// Show the runs as web pages, on this machine only: list, reports, live runs, comparisons, trends
+    Serve(crate::commands::serve::Serve),
     /// Play strata's replicas on simulated disks, network and clocks, seed after seed
     #[command(after_long_help = exit::HELP)]
     Sim(Sim),

@@ -6,6 +6,7 @@
 //! [`suite`] makes the runs of a night and says what came of them.
 //! [`gc`] decides which runs may go.
 //! [`simulated`] plays workloads in strata's simulation.
+//! [`serve`] shows the runs as web pages.
 //! [`exit`] has the exit codes of the contract.
 
 pub mod cli;
@@ -18,6 +19,7 @@ pub mod interrupt;
 pub mod log;
 pub mod progress;
 pub mod run;
+pub mod serve;
 pub mod shrink;
 pub mod simulated;
 pub mod spec;

@@ -7,6 +7,8 @@
 //! summary and [`junit`] the file for build servers. [`explanation`] draws why a history is invalid.
 //! [`compare`] holds runs against each other, [`suite`] says what a night of tests came to, [`statistics`] what may
 //! be concluded from several runs.
+//! [`compare`] holds runs against each other, [`statistics`] says what may be concluded from several runs.
+//! [`web`] has the pages of `shakedown serve`.
 //!
 //! Only [`folder`], [`hold`] and the stores of what has several runs touch the disk. Nothing here reads a clock besides the one that names a folder.
 
@@ -25,6 +27,7 @@ pub mod statistics;
 pub mod suite;
 pub mod sweep;
 pub mod table;
+pub mod web;
 
 pub use folder::{Error, Folder};
 pub use measure::{Results, measure, overall};

@@ -13,6 +13,7 @@ mod heal;
 mod history_file;
 mod list;
 mod report;
+pub mod serve;
 pub mod shrink;
 mod sim;
 pub mod suite;
@@ -42,6 +43,7 @@ pub fn run(cli: Cli) -> Result<u8> {
         Command::Heal(args) => heal::run(&args),
         Command::Gc(args) => gc::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Serve(args) => serve::run(&args),
         Command::Shrink(args) => shrink::run(&args),
         Command::Suite(args) => suite::run(&args),
         Command::Sim(args) => sim::run(&args),

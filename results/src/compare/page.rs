@@ -9,6 +9,15 @@ use maud::{Markup, PreEscaped, html};
 pub fn render(comparison: &Comparison) -> String {
     let title = format!("{} against {}", comparison.new, comparison.base);
     let content = html! {
+        (content(comparison))
+        footer { p { "shakedown " (env!("CARGO_PKG_VERSION")) } }
+    };
+    document(&title, content)
+}
+
+/// The comparison itself, for whatever page it stands in.
+pub(crate) fn content(comparison: &Comparison) -> Markup {
+    html! {
         header {
             div.verdict { h1 { (comparison.sentence()) } }
             dl.facts {
@@ -26,9 +35,7 @@ pub fn render(comparison: &Comparison) -> String {
             }
             (method(comparison))
         }
-        footer { p { "shakedown " (env!("CARGO_PKG_VERSION")) } }
-    };
-    document(&title, content)
+    }
 }
 
 fn section(group: &Group) -> Markup {

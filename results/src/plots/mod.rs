@@ -11,6 +11,7 @@ mod growth;
 mod latency;
 mod milestones;
 mod overlay;
+mod progression;
 mod recovery;
 mod series;
 mod strips;
@@ -26,6 +27,7 @@ pub(crate) use canvas::fault_class;
 use canvas::{Bands, Timescale};
 pub use growth::{Curve, growth, n_log_n};
 pub use overlay::{changes, overlay};
+pub use progression::{Dot, growing, progression};
 pub use series::Series;
 pub use trend::trend;
 

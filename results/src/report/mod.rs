@@ -10,6 +10,8 @@ mod recovery;
 mod state;
 mod style;
 
+pub(crate) use style::STYLE;
+
 use crate::explanation;
 use crate::measure::Results;
 use crate::plots::{self, Picture, Plots};
