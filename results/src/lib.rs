@@ -7,8 +7,7 @@
 //! summary and [`junit`] the file for build servers. [`explanation`] draws why a history is invalid.
 //! [`compare`] holds runs against each other, [`suite`] says what a night of tests came to, [`statistics`] what may
 //! be concluded from several runs.
-//! [`compare`] holds runs against each other, [`statistics`] says what may be concluded from several runs.
-//! [`web`] has the pages of `shakedown serve`.
+//! [`sweep`] says what follows from a grid of runs, and [`web`] has the pages of `shakedown serve`.
 //!
 //! Only [`folder`], [`hold`] and the stores of what has several runs touch the disk. Nothing here reads a clock besides the one that names a folder.
 
