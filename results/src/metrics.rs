@@ -30,6 +30,19 @@ pub enum Unit {
     Seconds,
 }
 
+impl Unit {
+    /// An amount in it, as thresholds are written.
+    pub fn example(self) -> &'static str {
+        match self {
+            Unit::Time | Unit::Seconds => "5s",
+            Unit::Bytes => "64MiB",
+            Unit::Count => "0",
+            Unit::PerSecond => "500/s",
+            Unit::Ratio => "99.9 %",
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Better {
     Lower,

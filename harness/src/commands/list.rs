@@ -36,10 +36,18 @@ pub fn run(args: &List) -> Result<u8> {
             .iter()
             .map(|(name, about)| serde_json::json!({"name": name, "description": about}))
             .collect();
+        let metrics: Vec<_> = results::metrics::ALL
+            .iter()
+            .map(|metric| {
+                serde_json::json!({
+                    "name": metric.name, "written_as": metric.unit.example(), "description": metric.help,
+                })
+            })
+            .collect();
         let document = serde_json::json!({
             "systems": systems, "workloads": workloads, "faults": faults,
             "partitions": Shape::ALL.map(Shape::name), "members": Change::ALL.map(Change::name),
-            "models": models, "environments": ["netns", "loopback"],
+            "models": models, "metrics": metrics, "environments": ["netns", "loopback"],
         });
         println!("{}", serde_json::to_string_pretty(&document)?);
         return Ok(VALID);
@@ -73,6 +81,11 @@ pub fn run(args: &List) -> Result<u8> {
     println!("\nmodels (check --model)");
     for (name, about) in checker::MODELS {
         row(name, about);
+    }
+    println!("\nmetrics (expect: in a suite)");
+    for metric in results::metrics::ALL {
+        let (name, example) = (metric.name, metric.unit.example());
+        println!("  {name:<31} {}, as {example}", metric.help);
     }
     Ok(VALID)
 }

@@ -11,7 +11,8 @@ use crate::suite::{self, Suite, github};
 use clap::Args;
 use results::folder;
 use results::suite::store::{Corpus, History, Night, Place};
-use results::suite::{Outcome, Plan, Summary, trend};
+use results::suite::{Failing, Outcome, Plan, Summary, trend};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -85,6 +86,7 @@ pub fn run(args: &SuiteArgs) -> Result<u8> {
     let history = place.history().map_err(unread)?;
     let corpus = place.corpus(&history).map_err(unread)?;
     let (night, plan) = night(args, &suite, &place, &history, &corpus)?;
+    let remarks = dropped(&corpus.failing, &suite, args);
     let night_folder = night.path().display().to_string();
     let Done {
         mut summary,
@@ -103,6 +105,7 @@ pub fn run(args: &SuiteArgs) -> Result<u8> {
             corpus,
             budget: args.time.map(|time| time.0),
             binary: args.binary.clone(),
+            remarks,
         };
         let done = runner.run(&session).await;
         session.progress().finish();
@@ -134,6 +137,24 @@ fn night(
     let seed = seed.unwrap_or_else(prepare::fresh_seed);
     let plan = runner::plan(suite, seed, &corpus.failing, &history.runs)?;
     begin(args, place, plan)
+}
+
+/// Seeds that failed in tests that the suite has no longer must not be forgotten in silence.
+fn dropped(failing: &[Failing], suite: &Suite, args: &SuiteArgs) -> Vec<String> {
+    let known = |failing: &&Failing| suite.tests.iter().any(|test| test.name() == failing.test);
+    let names: BTreeSet<&str> = failing
+        .iter()
+        .filter(|failing| !known(failing))
+        .map(|failing| failing.test.as_str())
+        .collect();
+    // With --only, others are left out on purpose.
+    match names.is_empty() || !args.only.is_empty() {
+        true => Vec::new(),
+        false => vec![format!(
+            "Seeds that failed belong to tests that the suite has no longer: {}.",
+            Vec::from_iter(names).join(", ")
+        )],
+    }
 }
 
 /// A record that can't be understood was changed by hand; what can't be read is the machine's matter.

@@ -26,6 +26,8 @@ pub struct Runner<'a> {
     pub budget: Option<Duration>,
     /// The system's program, if not the one beside this program.
     pub binary: Option<PathBuf>,
+    /// What is to be said whatever comes, one sentence each.
+    pub remarks: Vec<String>,
 }
 
 /// A night as it ended.
@@ -78,7 +80,6 @@ impl Runner<'_> {
         let begun = Instant::now();
         let lines = self.night.append_runs()?;
         let mut made = self.night.read_runs()?;
-        let mut remarks = Vec::new();
         let mut broken = 0;
         let mut cut = false;
         loop {
@@ -115,7 +116,7 @@ impl Runner<'_> {
             let so_far = Summary::of(self.plan, made.clone(), true, Vec::new());
             super::show(self.night, &so_far, &[])?;
             if broken == BROKEN_MOST {
-                remarks.push(format!(
+                self.remarks.push(format!(
                     "The night was ended early: {broken} runs in a row could not be made."
                 ));
                 cut = true;
@@ -125,10 +126,10 @@ impl Runner<'_> {
             }
         }
         if session.interrupt().happened() {
-            remarks.push("The night was interrupted.".to_owned());
+            self.remarks.push("The night was interrupted.".to_owned());
         }
         Ok(Done {
-            summary: Summary::of(self.plan, made, cut, remarks),
+            summary: Summary::of(self.plan, made, cut, self.remarks),
             history: self.history.runs,
         })
     }

@@ -102,7 +102,7 @@ impl Threshold {
             .find_map(|(sign, relation)| Some((*relation, text.strip_prefix(sign)?)));
         let (relation, amount) = related.unwrap_or((Relation::Equal, text));
         let bound = amount_in(amount.trim(), unit)
-            .ok_or_else(|| format!("{text:?} is no threshold; expected {}", example(unit)))?;
+            .ok_or_else(|| format!("{text:?} is no threshold; expected {}", expected(unit)))?;
         Ok(Self {
             relation,
             bound,
@@ -210,14 +210,15 @@ const BYTES: [(&str, f64); 7] = [
     ("GiB", 1_073_741_824.0),
 ];
 
-fn example(unit: Unit) -> &'static str {
-    match unit {
-        Unit::Time | Unit::Seconds => "a relation and a duration with its unit, such as \"< 5s\"",
-        Unit::Bytes => "a relation and a size with its unit, such as \"<= 64MiB\"",
-        Unit::Count => "a relation and a number without unit, such as \"== 0\"",
-        Unit::PerSecond => "a relation and a rate, such as \">= 500/s\"",
-        Unit::Ratio => "a relation and a number or a percentage, such as \">= 99.9 %\"",
-    }
+fn expected(unit: Unit) -> String {
+    let what = match unit {
+        Unit::Time | Unit::Seconds => "a duration with its unit",
+        Unit::Bytes => "a size with its unit",
+        Unit::Count => "a number without unit",
+        Unit::PerSecond => "a rate",
+        Unit::Ratio => "a number or a percentage",
+    };
+    format!("a relation and {what}, such as \"<= {}\"", unit.example())
 }
 
 fn unknown(name: &str) -> String {
