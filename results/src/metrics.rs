@@ -38,7 +38,7 @@ impl Unit {
             Unit::Bytes => "64MiB",
             Unit::Count => "0",
             Unit::PerSecond => "500/s",
-            Unit::Ratio => "99.9 %",
+            Unit::Ratio => "0.95",
         }
     }
 }

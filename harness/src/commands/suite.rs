@@ -170,7 +170,7 @@ fn begin(args: &SuiteArgs, place: &Place, mut plan: Plan) -> Result<(Night, Plan
     let now = jiff::Timestamp::now();
     let night = place.begin(&now.strftime("%Y%m%dT%H%M%SZ").to_string())?;
     plan.night = night.name();
-    plan.started = now.to_string();
+    plan.started = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     plan.budget_s = args.time.map(|time| time.0.as_secs());
     plan.resume = suite::resume_command(std::env::args());
     night.write_plan(&plan)?;

@@ -31,6 +31,8 @@ pub struct Standing<'a> {
     pub plan: &'a Plan,
     /// Of this night.
     pub made: &'a [Run],
+    /// So many of these were made by earlier commands: what was broken then is made again.
+    pub earlier: usize,
     /// Of all nights, this one included.
     pub history: &'a [Run],
     /// Until the budget is used up; none: there is no budget.
@@ -104,10 +106,10 @@ impl Standing<'_> {
     }
 
     fn due(&self, test: &str, seed: u64, because: Because) -> Option<Next> {
-        let made = self
-            .made
-            .iter()
-            .any(|run| (run.test.as_str(), run.seed, run.because) == (test, seed, because));
+        let made = self.made.iter().enumerate().any(|(at, run)| {
+            (run.test.as_str(), run.seed, run.because) == (test, seed, because)
+                && !(run.ended == Ended::Broken && at < self.earlier)
+        });
         let test = self.position(test)?;
         (!made).then_some(Next {
             test,
@@ -232,6 +234,7 @@ mod tests {
                 suite: &suite,
                 plan: &plan,
                 made: &made,
+                earlier: 0,
                 history: &made,
                 left: left.map(|left| Duration::from_secs(left.saturating_sub(spent))),
             };
@@ -318,11 +321,32 @@ mod tests {
             suite: &suite,
             plan: &plan,
             made: &[],
+            earlier: 0,
             history: &history,
             left: Some(Duration::from_secs(100)),
         };
         let next = standing.next().unwrap();
         assert_eq!((next.test, next.seed), (2, 6));
+    }
+
+    #[test]
+    fn what_was_broken_is_made_again_when_the_night_goes_on() {
+        let suite = suite();
+        let plan = plan(&suite, &[]);
+        let first = suite.tests[0].derived(1, 0);
+        let made = [run("a", first, Because::Planned, Ended::Broken)];
+        let next = |earlier| {
+            let standing = Standing {
+                suite: &suite,
+                plan: &plan,
+                made: &made,
+                earlier,
+                history: &made,
+                left: None,
+            };
+            standing.next().unwrap().test
+        };
+        assert_eq!([next(0), next(1)], [1, 0]);
     }
 
     #[test]

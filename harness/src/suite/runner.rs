@@ -80,6 +80,7 @@ impl Runner<'_> {
         let begun = Instant::now();
         let lines = self.night.append_runs()?;
         let mut made = self.night.read_runs()?;
+        let earlier = made.len();
         let mut broken = 0;
         let mut cut = false;
         loop {
@@ -87,6 +88,7 @@ impl Runner<'_> {
                 suite: self.suite,
                 plan: self.plan,
                 made: &made,
+                earlier,
                 history: &self.history.runs,
                 left: self.budget.map(|all| all.saturating_sub(begun.elapsed())),
             };
@@ -142,7 +144,9 @@ impl Runner<'_> {
         number: u32,
     ) -> Result<Run> {
         let begun = Instant::now();
-        let started = jiff::Timestamp::now().to_string();
+        let started = jiff::Timestamp::now()
+            .strftime("%Y-%m-%dT%H:%M:%SZ")
+            .to_string();
         let judged = session
             .run(
                 test.spec.clone(),

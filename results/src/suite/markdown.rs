@@ -17,7 +17,7 @@ pub fn render(summary: &Summary, folder: &str) -> String {
         sign(summary.outcome),
         escaped(&summary.name),
         summary.outcome,
-        escaped(&summary.sentence)
+        escaped(&summary.said())
     );
     for remark in &summary.remarks {
         let _ = write!(text, "\n{}\n", escaped(remark));
@@ -71,7 +71,7 @@ pub fn render(summary: &Summary, folder: &str) -> String {
     if !summary.missing.is_empty() {
         let _ = write!(
             text,
-            "\n{} planned runs were not made. Go on with `{}`.\n",
+            "\nPlanned and not made: {}. Go on with `{}`.\n",
             summary.missing.len(),
             summary.resume
         );

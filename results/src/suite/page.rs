@@ -2,7 +2,7 @@
 //! command that repeats it, then the tests with their thresholds, then the nights before.
 
 use super::record::{Because, Ended, Run};
-use super::summary::{Outcome, Summary, Tested, Violation};
+use super::summary::{Outcome, Summary, Tested, Violation, capital};
 use super::trend::Trend;
 use crate::compare::text::value;
 use crate::metrics::{self, Metric};
@@ -54,7 +54,7 @@ fn head(summary: &Summary) -> Markup {
                 span.badge.(class) { (summary.outcome.to_string().to_uppercase()) }
                 h1 { "Suite " (summary.name) }
             }
-            p.reason { (capital(&summary.sentence)) "." }
+            p.reason { (summary.said()) }
             @for remark in &summary.remarks { p.reason { (remark) } }
             dl.facts {
                 div { dt { "night" } dd { (summary.night) } }
@@ -359,14 +359,6 @@ fn method() -> Markup {
 
 fn help(metric: &str) -> Option<&'static str> {
     Metric::by_name(metric).map(|metric| metric.help)
-}
-
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    match chars.next() {
-        Some(first) => first.to_uppercase().chain(chars).collect(),
-        None => String::new(),
-    }
 }
 
 #[cfg(test)]

@@ -96,6 +96,7 @@ pub struct Missing {
 impl Summary {
     /// Of a plan and the runs that were made. `cut`: it ended before it was through.
     pub fn of(plan: &Plan, runs: Vec<Run>, cut: bool, remarks: Vec<String>) -> Self {
+        let runs = counted(runs);
         let missing = missing(plan, &runs);
         let mut summary = Self {
             name: plan.name.clone(),
@@ -149,6 +150,11 @@ impl Summary {
         self.made().filter(|run| run.missed().next().is_some())
     }
 
+    /// The outcome as a sentence that stands alone.
+    pub fn said(&self) -> String {
+        capital(&self.sentence) + "."
+    }
+
     fn in_words(&self) -> String {
         let mut parts = Vec::new();
         let mut part = |n: usize, one: &str, many: &str| match n {
@@ -190,6 +196,25 @@ impl Summary {
             (false, _) => format!("of {all} runs: {}", parts.join(", ")),
         }
     }
+}
+
+/// Without those that could not be made and were made later, when the night went on.
+fn counted(runs: Vec<Run>) -> Vec<Run> {
+    let key = |run: &Run| (run.test.clone(), run.seed, run.because);
+    let superseded = |at: usize, run: &Run| {
+        run.ended == Ended::Broken
+            && run.because != Because::Rerun
+            && runs[at + 1..].iter().any(|later| key(later) == key(run))
+    };
+    let counts: Vec<bool> = runs
+        .iter()
+        .enumerate()
+        .map(|(at, run)| !superseded(at, run))
+        .collect();
+    let counted = runs.into_iter().zip(counts);
+    counted
+        .filter_map(|(run, counts)| counts.then_some(run))
+        .collect()
 }
 
 /// What a single run means for the night.
@@ -326,6 +351,14 @@ impl fmt::Display for Outcome {
             Outcome::Invalid => "invalid",
             Outcome::Broken => "broken",
         })
+    }
+}
+
+pub(super) fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => first.to_uppercase().chain(chars).collect(),
+        None => String::new(),
     }
 }
 

@@ -120,3 +120,16 @@ fn medians_are_over_the_runs_that_have_the_measure() {
     assert_eq!(summary.tests[0].medians["throughput.ok"], 502.0);
     assert_eq!(summary.tests[0].medians.len(), 1);
 }
+
+#[test]
+fn a_run_that_was_broken_and_made_later_counts_as_made() {
+    let runs = vec![
+        run(1, "a", 1, Ended::Broken),
+        run(2, "a", 2, Ended::Broken),
+        run(3, "a", 1, Ended::Valid),
+    ];
+    let summary = Summary::of(&plan(&[("a", &[1, 2])]), runs, false, Vec::new());
+    assert_eq!(summary.count(Ended::Broken), 1);
+    assert_eq!(summary.made().count(), 2);
+    assert_eq!(summary.outcome, Outcome::Broken);
+}
