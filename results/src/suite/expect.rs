@@ -224,7 +224,7 @@ fn expected(unit: Unit) -> String {
 fn unknown(name: &str) -> String {
     let nearest = metrics::ALL
         .iter()
-        .map(|metric| (distance(name, metric.name), metric.name))
+        .map(|metric| (strsim::levenshtein(name, metric.name), metric.name))
         .min();
     match nearest {
         // Beyond this a suggestion would be a guess.
@@ -240,22 +240,6 @@ fn unknown(name: &str) -> String {
                 .join(", ")
         ),
     }
-}
-
-/// Insertions, deletions and replacements between two texts (Levenshtein 1966).
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
