@@ -10,6 +10,7 @@ use crate::sweep::queue;
 use crate::sweep::spec::SweepSpec;
 use crate::sweep::{Ended, Engine};
 use clap::Args;
+use results::hold::Hold;
 use results::sweep::{self, Findings, Store, Sweep, Target};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -78,6 +79,12 @@ pub fn run(args: &SweepArgs) -> Result<u8> {
     let store = match resumed {
         true => open(&args.sweep)?,
         false => begin(args, &spec, &grid, seed)?,
+    };
+    let Some(_held) = Hold::take(store.path())? else {
+        return Err(Failure::usage(format!(
+            "{}: another program goes on with this sweep",
+            store.path().display()
+        )));
     };
     let engine = Engine {
         spec: &spec,

@@ -52,6 +52,21 @@ fn bad_input_is_named_and_exits_254() {
 }
 
 #[test]
+fn a_reader_that_has_enough_is_no_defect() {
+    let place = Workplace::new();
+    let mut child = place
+        .command(&["list"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(!stderr.contains("panicked"), "{stderr}");
+}
+
+#[test]
 fn a_history_is_judged_whoever_wrote_it() {
     let place = Workplace::new();
     let read = |value: &str| {
