@@ -35,7 +35,11 @@ pub async fn guard(request: Request, next: Next) -> Response {
         Some((status, why)) => pages::refused(status, &why),
         None => next.run(request).await,
     };
+    let not_allowed = response.status() == StatusCode::METHOD_NOT_ALLOWED;
     let headers = response.headers_mut();
+    if not_allowed {
+        headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    }
     for (name, value) in ALWAYS {
         headers.insert(name, HeaderValue::from_static(value));
     }

@@ -222,13 +222,9 @@ fn walk(folder: &Path, id: &str, depth: usize, found: &mut Found) -> io::Result<
         let has = |name: &str| path.join(name).exists();
         if has("sweep.json") || has("suite.json") || has("compare.html") {
             found.collections.push(Id(below.clone()));
-        } else if has("spec.yaml") || has("history.jsonl") || has("history.jsonl.zst") {
-            // A suite keeps a history of all its nights beside them, and is no run.
-            let nights = !has("spec.yaml") && has("corpus.jsonl");
-            if !nights {
-                found.runs.push(Id(below));
-                continue;
-            }
+        } else if has("spec.yaml") || (has("results.json") && has("history.jsonl")) {
+            found.runs.push(Id(below));
+            continue;
         }
         if depth > 1 {
             walk(&path, &below, depth - 1, found)?;

@@ -9,32 +9,33 @@ use maud::{Markup, PreEscaped, html};
 pub fn render(comparison: &Comparison) -> String {
     let title = format!("{} against {}", comparison.new, comparison.base);
     let content = html! {
-        (content(comparison))
+        header { (head(comparison)) }
+        main { (sections(comparison)) }
         footer { p { "shakedown " (env!("CARGO_PKG_VERSION")) } }
     };
     document(&title, content)
 }
 
-/// The comparison itself, for whatever page it stands in.
-pub(crate) fn content(comparison: &Comparison) -> Markup {
+pub(crate) fn head(comparison: &Comparison) -> Markup {
     html! {
-        header {
-            div.verdict { h1 { (comparison.sentence()) } }
-            dl.facts {
-                div { dt { "base" } dd { code { (comparison.base) } } }
-                div { dt { "new" } dd { code { (comparison.new) } } }
+        div.verdict { h1 { (comparison.sentence()) } }
+        dl.facts {
+            div { dt { "base" } dd { code { (comparison.base) } } }
+            div { dt { "new" } dd { code { (comparison.new) } } }
+        }
+    }
+}
+
+pub(crate) fn sections(comparison: &Comparison) -> Markup {
+    html! {
+        @for group in &comparison.groups { (section(group)) }
+        @if !comparison.left_out.is_empty() {
+            section {
+                h2 { "Left out" }
+                ul { @for what in &comparison.left_out { li { (what) } } }
             }
         }
-        main {
-            @for group in &comparison.groups { (section(group)) }
-            @if !comparison.left_out.is_empty() {
-                section {
-                    h2 { "Left out" }
-                    ul { @for what in &comparison.left_out { li { (what) } } }
-                }
-            }
-            (method(comparison))
-        }
+        (method(comparison))
     }
 }
 

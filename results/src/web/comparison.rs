@@ -7,7 +7,8 @@ use maud::html;
 pub fn render(comparison: &Comparison) -> String {
     let content = html! {
         p.crumbs { a href="/" { "Runs" } " / comparison" }
-        (compare::page::content(comparison))
+        (compare::page::head(comparison))
+        (compare::page::sections(comparison))
     };
     page(
         &format!("{} against {}", comparison.new, comparison.base),

@@ -24,7 +24,7 @@ pub fn render(row: &Row, results: Option<&Results>, files: &[File]) -> String {
             (_, Some(results)) => (judged(row, results)),
             (State::Damaged(why), _) => {
                 p.reason { "Its results can't be read: " (why) }
-                p { "Judge it again with" } p.repeat { code { "shakedown analyze " (row.id) } }
+                p { "Judge it again, from the folder of the runs:" } p.repeat { code { "shakedown analyze " (row.id) } }
             }
             _ => {
                 p.reason { "This run did not finish, and nothing writes it any more." }
