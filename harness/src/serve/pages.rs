@@ -59,38 +59,63 @@ pub fn router(store: Store) -> Router {
         .with_state(Arc::new(shared))
 }
 
+/// Why an answer is no page of what was asked for.
+struct Refusal {
+    status: StatusCode,
+    why: String,
+}
+
+type Answer = Result<Response, Refusal>;
+
 pub fn refused(status: StatusCode, why: &str) -> Response {
     let title = status.canonical_reason().unwrap_or("Refused");
     (status, Html(web::refused(title, why))).into_response()
 }
 
-fn missing(why: &str) -> Response {
-    refused(StatusCode::NOT_FOUND, why)
+fn refusal(status: StatusCode, why: impl Into<String>) -> Refusal {
+    let why = why.into();
+    Refusal { status, why }
+}
+
+fn missing(why: &str) -> Refusal {
+    refusal(StatusCode::NOT_FOUND, why)
+}
+
+fn unreadable(what: &str, error: std::io::Error) -> Refusal {
+    let why = format!("{what} can't be read: {error}");
+    refusal(StatusCode::INTERNAL_SERVER_ERROR, why)
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        refused(self.status, &self.why)
+    }
+}
+
+fn shown(page: String) -> Answer {
+    Ok(Html(page).into_response())
 }
 
 /// Reads and draws on a thread that may wait for the disk.
-async fn made(make: impl FnOnce() -> Response + Send + 'static) -> Response {
-    match tokio::task::spawn_blocking(make).await {
-        Ok(response) => response,
-        Err(error) => refused(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            &format!("The page could not be made: {error}"),
-        ),
-    }
+async fn made(make: impl FnOnce() -> Answer + Send + 'static) -> Answer {
+    tokio::task::spawn_blocking(make).await.map_err(|error| {
+        let why = format!("The page could not be made: {error}");
+        refusal(StatusCode::INTERNAL_SERVER_ERROR, why)
+    })?
 }
 
 impl Shared {
-    fn all(&self) -> Result<Vec<Row>, Response> {
-        let failed = |error: std::io::Error| {
-            refused(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                &format!("The runs can't be read: {error}"),
-            )
-        };
-        self.rows.all(&self.store).map_err(failed)
+    fn all(&self) -> Result<Vec<Row>, Refusal> {
+        let all = self.rows.all(&self.store);
+        all.map_err(|error| unreadable("The runs", error))
     }
 
-    fn found(&self, id: &str) -> Result<Id, Response> {
+    fn found_all(&self) -> Result<Found, Refusal> {
+        let found = self.store.find();
+        found.map_err(|error| unreadable("The runs", error))
+    }
+
+    fn found(&self, id: &str) -> Result<Id, Refusal> {
         let none = || missing("There is no such run. It may have been removed.");
         let id = Id::parse(id).ok_or_else(none)?;
         self.store.run(&id).map(|_| id).ok_or_else(none)
@@ -102,51 +127,40 @@ fn field<'a>(fields: &'a [(String, String)], name: &str) -> &'a str {
     found.map_or("", |(_, value)| value)
 }
 
-async fn runs(State(site): Site, Query(fields): Fields) -> Response {
-    made(move || match site.all() {
-        Ok(rows) => {
-            let store = site.store.root().display().to_string();
-            Html(list::render(&rows, &list::Filter::of(&fields), &store)).into_response()
-        }
-        Err(response) => response,
+async fn runs(State(site): Site, Query(fields): Fields) -> Answer {
+    made(move || {
+        let store = site.store.root().display().to_string();
+        let filter = list::Filter::of(&fields);
+        shown(list::render(&site.all()?, &filter, &store))
     })
     .await
 }
 
-async fn one(State(site): Site, Path(id): Path<String>) -> Response {
+async fn one(State(site): Site, Path(id): Path<String>) -> Answer {
     made(move || {
-        let id = match site.found(&id) {
-            Ok(id) => id,
-            Err(response) => return response,
-        };
+        let id = site.found(&id)?;
         let row = site.rows.one(&site.store, &id);
         if row.state == RunState::Live {
-            return Redirect::to(&format!("/live/{id}")).into_response();
+            return Ok(Redirect::to(&format!("/live/{id}")).into_response());
         }
         let results = match row.state {
             RunState::Judged(_) => rows::results(&site.store, &id).ok(),
             _ => None,
         };
-        Html(run::render(&row, results.as_ref(), &site.store.files(&id))).into_response()
+        let files = site.store.files(&id);
+        shown(run::render(&row, results.as_ref(), &files))
     })
     .await
 }
 
-async fn growing(State(site): Site, Path(id): Path<String>) -> Response {
+async fn growing(State(site): Site, Path(id): Path<String>) -> Answer {
     made(move || {
-        let id = match site.found(&id) {
-            Ok(id) => id,
-            Err(response) => return response,
-        };
+        let id = site.found(&id)?;
         let row = site.rows.one(&site.store, &id);
         let tail = site.tails.of(&id);
         let mut tail = tail.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if let Err(error) = tail.look(&site.store, &id) {
-            return refused(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                &format!("The run can't be read: {error}"),
-            );
-        }
+        tail.look(&site.store, &id)
+            .map_err(|error| unreadable("The run", error))?;
         let planned =
             rows::stored(&site.store, &id).map_or(0.0, |stored| stored.spec.time.0.as_secs_f64());
         let circumstances = Circumstances {
@@ -155,7 +169,7 @@ async fn growing(State(site): Site, Path(id): Path<String>) -> Response {
             bytes: tail.history_bytes,
             bytes_read: tail.history_read(),
         };
-        Html(live::render(&row, &tail.follow, &circumstances)).into_response()
+        shown(live::render(&row, &tail.follow, &circumstances))
     })
     .await
 }
@@ -173,17 +187,16 @@ fn phase(store: &Store, id: &Id, newest: u64, planned: f64) -> String {
     .to_owned()
 }
 
-async fn compared(State(site): Site, Query(fields): Fields) -> Response {
-    let Ok(_turn) = site.comparing.acquire().await else {
-        return refused(StatusCode::SERVICE_UNAVAILABLE, "The server is ending.");
-    };
+async fn compared(State(site): Site, Query(fields): Fields) -> Answer {
+    let ending = |_| refusal(StatusCode::SERVICE_UNAVAILABLE, "The server is ending.");
+    let _turn = site.comparing.acquire().await.map_err(ending)?;
     let shared = site.clone();
-    made(move || comparison_of(&shared, &fields).unwrap_or_else(|response| response)).await
+    made(move || comparison_of(&shared, &fields)).await
 }
 
-fn comparison_of(site: &Shared, fields: &[(String, String)]) -> Result<Response, Response> {
-    let wrong = |why: &str| refused(StatusCode::BAD_REQUEST, why);
-    let side = |name: &str| -> Result<Vec<Id>, Response> {
+fn comparison_of(site: &Shared, fields: &[(String, String)]) -> Answer {
+    let wrong = |why: &str| refusal(StatusCode::BAD_REQUEST, why);
+    let side = |name: &str| -> Result<Vec<Id>, Refusal> {
         let given = fields.iter().filter(|(field, _)| field == name);
         let ids: Vec<Id> = given
             .map(|(_, id)| site.found(id))
@@ -227,45 +240,34 @@ fn comparison_of(site: &Shared, fields: &[(String, String)]) -> Result<Response,
     comparison
         .left_out
         .extend(base.left_out.into_iter().chain(new.left_out));
-    Ok(Html(comparison::render(&comparison)).into_response())
+    shown(comparison::render(&comparison))
 }
 
-async fn over_time(State(site): Site, Query(fields): Fields) -> Response {
-    made(move || match site.all() {
-        Ok(rows) => Html(trend::render(
-            &rows,
-            field(&fields, "name"),
-            field(&fields, "metric"),
-        ))
-        .into_response(),
-        Err(response) => response,
+async fn over_time(State(site): Site, Query(fields): Fields) -> Answer {
+    made(move || {
+        let (name, metric) = (field(&fields, "name"), field(&fields, "metric"));
+        shown(trend::render(&site.all()?, name, metric))
     })
     .await
 }
 
-async fn all_collections(State(site): Site) -> Response {
+async fn all_collections(State(site): Site) -> Answer {
     made(move || {
-        let found = site.store.find().unwrap_or_default();
-        let all: Vec<Collection> = found
-            .collections
-            .iter()
-            .map(|id| collection(&site.store, id, &found))
-            .collect();
-        Html(collections::render(&all)).into_response()
+        let found = site.found_all()?;
+        let ids = found.collections.iter();
+        let all: Vec<Collection> = ids.map(|id| collection(&site.store, id, &found)).collect();
+        shown(collections::render(&all))
     })
     .await
 }
 
-async fn one_collection(State(site): Site, Path(id): Path<String>) -> Response {
+async fn one_collection(State(site): Site, Path(id): Path<String>) -> Answer {
     made(move || {
-        let found = site.store.find().unwrap_or_default();
-        let id = Id::parse(&id).filter(|id| found.collections.contains(id));
-        match id {
-            Some(id) => {
-                Html(collections::one(&collection(&site.store, &id, &found))).into_response()
-            }
-            None => missing("There is no such sweep or suite. It may have been removed."),
-        }
+        let found = site.found_all()?;
+        let id = Id::parse(&id)
+            .filter(|id| found.collections.contains(id))
+            .ok_or_else(|| missing("There is no such sweep or suite. It may have been removed."))?;
+        shown(collections::one(&collection(&site.store, &id, &found)))
     })
     .await
 }
@@ -310,20 +312,18 @@ fn collection(store: &Store, id: &Id, found: &Found) -> Collection {
     }
 }
 
-async fn file(State(site): Site, Path(path): Path<String>) -> Response {
+async fn file(State(site): Site, Path(path): Path<String>) -> Answer {
     made(move || {
         let opened = Name::split(&path).and_then(|(id, name)| {
             let (file, metadata) = site.store.open(&id, &name).ok()?;
             Some(files::answer(&name, file, metadata.len()))
         });
-        opened.unwrap_or_else(|| missing("There is no such file, or it is none that is shown."))
+        opened.ok_or_else(|| missing("There is no such file, or it is none that is shown."))
     })
     .await
 }
 
-async fn asset(Path(name): Path<String>) -> Response {
-    match web::asset(&name) {
-        Some((kind, text)) => ([(header::CONTENT_TYPE, kind)], text).into_response(),
-        None => missing("There is no such file."),
-    }
+async fn asset(Path(name): Path<String>) -> Answer {
+    let (kind, text) = web::asset(&name).ok_or_else(|| missing("There is no such file."))?;
+    Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
 }

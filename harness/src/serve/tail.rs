@@ -16,7 +16,10 @@ const RUNS_MAX: usize = 8;
 
 /// The runs that are followed.
 #[derive(Default)]
-pub struct Tails(Mutex<HashMap<Id, (Instant, Arc<Mutex<Tail>>)>>);
+pub struct Tails(Mutex<HashMap<Id, Followed>>);
+
+/// When a run was looked at last, and how far.
+type Followed = (Instant, Arc<Mutex<Tail>>);
 
 /// One of them.
 #[derive(Default)]
