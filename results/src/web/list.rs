@@ -88,7 +88,7 @@ pub fn render(rows: &[Row], filter: &Filter, store: &str) -> String {
             (form(rows, filter))
             p.lead role="status" {
                 @if filter.is_set() { (count(shown.len() as u64)) " of " (count(rows.len() as u64)) " runs" }
-                @else { (count(rows.len() as u64)) " runs" }
+                @else { (count(rows.len() as u64)) @if rows.len() == 1 { " run" } @else { " runs" } }
                 @if pages > 1 { ", page " (number) " of " (pages) }
             }
             @if here.is_empty() { p { "No run is like that. " a href="/" { "Show all" } } }
