@@ -224,6 +224,13 @@ fn every_command_explains_itself() {
         "cluster",
         "heal",
         "bench",
+        "compare",
+        "shrink",
+        "sweep",
+        "suite",
+        "gc",
+        "serve",
+        "sim",
     ] {
         let (code, stdout, _) = place.run(&[command, "--help"]);
         assert!(code == 0 && stdout.contains("Usage"), "{command}: {stdout}");
