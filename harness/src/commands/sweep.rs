@@ -265,15 +265,17 @@ fn report(args: &SweepArgs, store: &Store, ended: Ended) -> Result<u8> {
     Ok(code(&sweep, &findings, ended))
 }
 
-/// A proved violation first, whatever else; then a target that nothing meets; then cells that lack what they should
-/// have.
+/// A proved violation first, whatever else; of a sweep that is not over nothing more is known; then a target that
+/// nothing meets; then cells that lack what they should have.
 fn code(sweep: &Sweep, findings: &Findings, ended: Ended) -> u8 {
     let recommendation = &findings.recommendation;
     if !findings.violations.is_empty() {
         exit::INVALID
+    } else if ended == Ended::Early {
+        exit::UNKNOWN
     } else if recommendation.target.is_given() && recommendation.chosen.is_none() {
         exit::THRESHOLD
-    } else if ended == Ended::Early || lacks(sweep) {
+    } else if lacks(sweep) {
         exit::UNKNOWN
     } else {
         exit::VALID

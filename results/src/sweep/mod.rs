@@ -3,6 +3,7 @@
 //! [`record`] is what is kept of the runs, [`store`] where; [`findings`] is what follows from it: recovery times beside
 //! their [predictions](predicted), [losses](loss), [costs](cost) and a [recommendation](recommend).
 
+mod calibrated;
 mod cost;
 mod curves;
 mod findings;

@@ -217,7 +217,7 @@ pub struct Cost {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Calibration {
-    /// Entries that a restart replays in a second (r).
+    /// Entries that a restart reads and replays in a second (r).
     pub replay_per_s: Option<Measured>,
     /// Bytes of checkpoints that a restart loads in a second (B).
     pub load_per_s: Option<Measured>,

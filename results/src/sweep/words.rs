@@ -235,7 +235,7 @@ pub fn calibration(findings: &Findings) -> Vec<(&'static str, String, u64)> {
     };
     vec![
         row(
-            "r: entries replayed in a second",
+            "r: entries read and replayed in a second",
             calibration.replay_per_s,
             &rate,
         ),
