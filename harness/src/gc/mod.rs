@@ -1,6 +1,6 @@
 //! What of the run store may go, and the going of it.
 //!
-//! [`survey`] finds the runs and what speaks for each, [`policy`] decides, and is pure, [`removal`] removes.
+//! [`mod@survey`] finds the runs and what speaks for each, [`policy`] decides, and is pure, [`removal`] removes.
 
 pub mod policy;
 pub mod removal;
