@@ -2,7 +2,7 @@
 
 use super::cost::{Costs, costs};
 use super::curves::{Chart, charts};
-use super::loss::{Loss, losses};
+use super::loss::{Loss, is_allowed, losses};
 use super::optimum::{Optimum, optima};
 use super::recommend::{Recommendation, Target, recommend};
 use super::record::{Calibration, Scenario, Sweep};
@@ -35,6 +35,7 @@ pub fn analyse(sweep: &Sweep, target: Target) -> Findings {
         .repeats
         .iter()
         .filter(|repeat| repeat.valid == checker::Validity::Invalid)
+        .filter(|repeat| !is_allowed(sweep, repeat))
         .map(|repeat| (repeat.cell, repeat.run.clone()))
         .collect();
     Findings {
@@ -95,6 +96,17 @@ fn remarks(sweep: &Sweep, charts: &[Chart]) -> Vec<String> {
         .count();
     if broken > 0 {
         remarks.push(format!("{broken} runs could not be made."));
+    }
+    let allowed = sweep
+        .repeats
+        .iter()
+        .filter(|repeat| is_allowed(sweep, repeat));
+    let allowed = allowed.count();
+    if allowed > 0 {
+        remarks.push(format!(
+            "{allowed} runs lost writes that their settings let a loss of power take: their histories are invalid, as they \
+             must be, and do not count as violations."
+        ));
     }
     let unknown = sweep
         .repeats

@@ -40,6 +40,19 @@ pub enum Verdict {
     NotBounded,
 }
 
+/// Whether a run lost what its settings let a loss of power take, and no more: its history is invalid, as it must be,
+/// and that is no violation.
+pub fn is_allowed(sweep: &Sweep, repeat: &Repeat) -> bool {
+    let cell = sweep.cell(repeat.cell);
+    cell.is_some_and(|cell| {
+        let may_lose = !matches!(cell.durability, None | Some(Durability::Always));
+        cell.scenario == Scenario::PowerLoss
+            && may_lose
+            && repeat.lost > 0
+            && verdict(cell.durability, repeat) == Verdict::Within
+    })
+}
+
 /// All cells whose faults end every server, where something could be lost that a majority had.
 pub fn losses(sweep: &Sweep) -> Vec<Loss> {
     let cells = sweep.cells.iter().filter(|cell| cell.scenario.hits_all());
@@ -190,6 +203,34 @@ mod tests {
             (never.verdict, never.bound_seconds),
             (Verdict::Within, None)
         );
+    }
+
+    #[test]
+    fn a_loss_that_the_settings_allow_is_no_violation() {
+        let allowed = |durability, lost, seconds| {
+            let cell = super::super::Cell {
+                number: 1,
+                scenario: Scenario::PowerLoss,
+                settings: Default::default(),
+                interval: None,
+                durability: Some(durability),
+                wanted: 1,
+            };
+            let sweep = Sweep {
+                cells: vec![cell],
+                ..Sweep::default()
+            };
+            let repeat = Repeat {
+                cell: 1,
+                ..run(lost, seconds, None)
+            };
+            is_allowed(&sweep, &repeat)
+        };
+        assert!(allowed(Durability::WithinSeconds(0.2), 4, 0.19));
+        assert!(!allowed(Durability::WithinSeconds(0.2), 9, 0.9));
+        assert!(!allowed(Durability::Always, 1, 0.01));
+        // Invalid, and not by a loss: something else is wrong.
+        assert!(!allowed(Durability::WithinSeconds(0.2), 0, 0.0));
     }
 
     #[test]

@@ -74,17 +74,21 @@ pub fn predict(
     }
 }
 
-/// For a cell, if faults fall on all ages of a checkpoint alike: half an interval is replayed on average. `None` where
-/// the interval tells no number of entries.
+/// For a cell, if faults fall on all ages of a checkpoint alike. When a checkpoint is durable, it is as old already as
+/// it took to write; then its age grows by an interval, or by the time of writing the next one if that is longer.
+/// `None` where the interval tells no number of entries.
 pub fn expected(calibration: &Calibration, cell: &Cell, measure: Measure) -> Option<Predicted> {
     if !cell.scenario.restarts() {
         return None;
     }
-    let entries = match cell.interval? {
-        Interval::Entries(entries) => entries as f64 / 2.0,
-        Interval::Seconds(seconds) => seconds / 2.0 * calibration.write_per_s?.mean,
+    let interval = match cell.interval? {
+        Interval::Entries(entries) => entries as f64,
+        Interval::Seconds(seconds) => seconds * calibration.write_per_s?.mean,
         Interval::Bytes(_) | Interval::Never => return None,
     };
+    let written = calibration.checkpoint_ms.zip(calibration.write_per_s);
+    let while_writing = written.map_or(0.0, |(ms, rate)| ms.mean / 1e3 * rate.mean);
+    let entries = while_writing + interval.max(while_writing) / 2.0;
     let typical = Recovered {
         loaded_bytes: Some(calibration.state_bytes?.mean as u64),
         replayed_entries: Some(entries.round() as u64),
@@ -177,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn half_an_interval_is_expected() {
+    fn half_an_interval_is_expected_and_what_came_while_the_checkpoint_was_written() {
         let cell = |interval| Cell {
             number: 1,
             scenario: Scenario::KillFollower,
@@ -193,5 +197,14 @@ mod tests {
         assert_eq!(of(Interval::Entries(20_000)), Some(80.0 + 50.0 + 100.0));
         assert_eq!(of(Interval::Seconds(4.0)), Some(80.0 + 50.0 + 100.0));
         assert_eq!(of(Interval::Never), None);
+        let mut slow = calibration();
+        slow.checkpoint_ms = measured(1_000.0);
+        let of = |entries| {
+            let cell = cell(Interval::Entries(entries));
+            expected(&slow, &cell, Measure::Restart).map(|one| one.replay_ms.round())
+        };
+        // 5,000 entries come while it is written, and as many more until the next one is.
+        assert_eq!(of(20_000), Some(150.0));
+        assert_eq!(of(100), Some(75.0));
     }
 }
