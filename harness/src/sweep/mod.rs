@@ -239,7 +239,9 @@ impl Engine<'_> {
             repeat.recoveries.len(),
             task.faults
         ));
-        if repeat.valid != checker::Validity::Invalid {
+        let violation = repeat.valid == checker::Validity::Invalid
+            && !results::sweep::is_allowed(&point.cell, &repeat);
+        if !violation {
             remove_data(&judged)?;
         }
         Ok(Some(repeat))

@@ -66,7 +66,10 @@ pub fn charts(sweep: &Sweep) -> Vec<Chart> {
     let makes_interval = interval_settings(sweep);
     let mut charts = Vec::new();
     for scenario in Scenario::ALL {
-        for measure in Measure::ALL {
+        for measure in Measure::ALL
+            .into_iter()
+            .filter(|one| one.applies_to(scenario))
+        {
             charts.extend(chart(sweep, &makes_interval, scenario, measure));
         }
     }

@@ -5,7 +5,7 @@ use super::curves::{Chart, charts};
 use super::loss::{Loss, is_allowed, losses};
 use super::optimum::{Optimum, optima};
 use super::recommend::{Recommendation, Target, recommend};
-use super::record::{Calibration, Scenario, Sweep};
+use super::record::{Calibration, Repeat, Scenario, Sweep};
 use serde::{Deserialize, Serialize};
 
 /// `results.json` of a sweep, but for the records themselves.
@@ -35,7 +35,7 @@ pub fn analyse(sweep: &Sweep, target: Target) -> Findings {
         .repeats
         .iter()
         .filter(|repeat| repeat.valid == checker::Validity::Invalid)
-        .filter(|repeat| !is_allowed(sweep, repeat))
+        .filter(|repeat| !allowed(sweep, repeat))
         .map(|repeat| (repeat.cell, repeat.run.clone()))
         .collect();
     Findings {
@@ -48,6 +48,11 @@ pub fn analyse(sweep: &Sweep, target: Target) -> Findings {
         optima: optima(&sweep.calibration),
         violations,
     }
+}
+
+fn allowed(sweep: &Sweep, repeat: &Repeat) -> bool {
+    let cell = sweep.cell(repeat.cell);
+    cell.is_some_and(|cell| is_allowed(cell, repeat))
 }
 
 fn remarks(sweep: &Sweep, charts: &[Chart]) -> Vec<String> {
@@ -97,14 +102,11 @@ fn remarks(sweep: &Sweep, charts: &[Chart]) -> Vec<String> {
     if broken > 0 {
         remarks.push(format!("{broken} runs could not be made."));
     }
-    let allowed = sweep
-        .repeats
-        .iter()
-        .filter(|repeat| is_allowed(sweep, repeat));
-    let allowed = allowed.count();
-    if allowed > 0 {
+    let as_promised = sweep.repeats.iter().filter(|repeat| allowed(sweep, repeat));
+    let as_promised = as_promised.count();
+    if as_promised > 0 {
         remarks.push(format!(
-            "{allowed} runs lost writes that their settings let a loss of power take: their histories are invalid, as they \
+            "{as_promised} runs lost writes that their settings let a loss of power take: their histories are invalid, as they \
              must be, and do not count as violations."
         ));
     }

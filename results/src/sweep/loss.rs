@@ -1,6 +1,6 @@
 //! What a loss of power took of what had been acknowledged, and how much it may take by the settings.
 
-use super::record::{Durability, Repeat, Scenario, Sweep};
+use super::record::{Cell, Durability, Repeat, Scenario, Sweep};
 use crate::statistics::proportion;
 use checker::Validity;
 use serde::{Deserialize, Serialize};
@@ -42,15 +42,12 @@ pub enum Verdict {
 
 /// Whether a run lost what its settings let a loss of power take, and no more: its history is invalid, as it must be,
 /// and that is no violation.
-pub fn is_allowed(sweep: &Sweep, repeat: &Repeat) -> bool {
-    let cell = sweep.cell(repeat.cell);
-    cell.is_some_and(|cell| {
-        let may_lose = !matches!(cell.durability, None | Some(Durability::Always));
-        cell.scenario == Scenario::PowerLoss
-            && may_lose
-            && repeat.lost > 0
-            && verdict(cell.durability, repeat) == Verdict::Within
-    })
+pub fn is_allowed(cell: &Cell, repeat: &Repeat) -> bool {
+    let may_lose = !matches!(cell.durability, None | Some(Durability::Always));
+    cell.scenario == Scenario::PowerLoss
+        && may_lose
+        && repeat.lost > 0
+        && verdict(cell.durability, repeat) == Verdict::Within
 }
 
 /// All cells whose faults end every server, where something could be lost that a majority had.
@@ -208,7 +205,7 @@ mod tests {
     #[test]
     fn a_loss_that_the_settings_allow_is_no_violation() {
         let allowed = |durability, lost, seconds| {
-            let cell = super::super::Cell {
+            let cell = Cell {
                 number: 1,
                 scenario: Scenario::PowerLoss,
                 settings: Default::default(),
@@ -216,15 +213,7 @@ mod tests {
                 durability: Some(durability),
                 wanted: 1,
             };
-            let sweep = Sweep {
-                cells: vec![cell],
-                ..Sweep::default()
-            };
-            let repeat = Repeat {
-                cell: 1,
-                ..run(lost, seconds, None)
-            };
-            is_allowed(&sweep, &repeat)
+            is_allowed(&cell, &run(lost, seconds, None))
         };
         assert!(allowed(Durability::WithinSeconds(0.2), 4, 0.19));
         assert!(!allowed(Durability::WithinSeconds(0.2), 9, 0.9));

@@ -22,7 +22,7 @@ mod words;
 pub use cost::{Costs, Spread};
 pub use curves::{Chart, Curve, Fit, Place, Point};
 pub use findings::{Findings, analyse};
-pub use loss::{Loss, Verdict};
+pub use loss::{Loss, Verdict, is_allowed};
 pub use optimum::Optimum;
 pub use page::page;
 pub use predicted::Predicted;

@@ -45,7 +45,8 @@ pub fn page(sweep: &Sweep, findings: &Findings) -> String {
                 p.lead {
                     "Service: until clients were served again, from the fault's effect; where all servers were hit, from the \
                      beginning of their restart. Restart: until the slowest of the servers that were hit had applied all \
-                     that was committed when it came back. Every recovery is a point."
+                     that was committed when it came back; not given where all were hit, since service says it then. Every \
+                     recovery is a point."
                 }
                 @for chart in &findings.charts { (recovery(chart, &marks(findings, chart))) }
             }
@@ -139,7 +140,7 @@ fn recovery(chart: &Chart, marks: &[Mark]) -> Markup {
         h3 { (title) }
         (figure(&durations(chart, marks)))
         p.note { (words::fit(&chart.fit)) }
-        @if chart.measure == Measure::Restart && chart.scenario.restarts() {
+        @if chart.scenario.restarts() && (chart.measure == Measure::Restart || chart.scenario.hits_all()) {
             @if let Some(picture) = phases(chart) { (figure(&picture)) }
         }
         details {

@@ -69,8 +69,10 @@ pub fn predict(
             install_ms: recovered.received_bytes? as f64 / mean(&calibration.install_per_s)? * 1e3,
             ..Predicted::default()
         }),
-        (Measure::Restart, Scenario::Partition) => None,
-        (Measure::Restart, _) => restart(mean(&calibration.restart_ms)),
+        (Measure::Restart, Scenario::Partition | Scenario::KillAll | Scenario::PowerLoss) => None,
+        (Measure::Restart, Scenario::KillLeader | Scenario::KillFollower) => {
+            restart(mean(&calibration.restart_ms))
+        }
     }
 }
 

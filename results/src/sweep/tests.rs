@@ -25,7 +25,6 @@ fn durations_that_follow_the_model_are_seen_to() {
     let findings = findings(&MadeUp::default(), Target::default());
     for (scenario, measure) in [
         (Scenario::KillFollower, Measure::Restart),
-        (Scenario::KillAll, Measure::Restart),
         (Scenario::KillAll, Measure::Service),
     ] {
         let fit = &chart(&findings, scenario, measure).fit;

@@ -1,6 +1,6 @@
 //! Durations of which some were not seen to end: numbered, ordered and summed up without leaving those out.
 
-use super::record::{Recovered, Waited};
+use super::record::{Recovered, Scenario, Waited};
 use crate::statistics::{bootstrap, mean};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,15 @@ impl Measure {
         match self {
             Measure::Service => "service",
             Measure::Restart => "restart",
+        }
+    }
+
+    /// Whether it says something of a scenario. Where all servers are hit, nobody knows what there is to catch up with
+    /// until there is a leader again: service says it all.
+    pub fn applies_to(self, scenario: Scenario) -> bool {
+        match self {
+            Measure::Service => scenario.takes_service(),
+            Measure::Restart => scenario != Scenario::Control && !scenario.hits_all(),
         }
     }
 
