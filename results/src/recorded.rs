@@ -82,6 +82,8 @@ pub struct LedgerFigures {
     pub lost: u64,
     /// Time of the last acknowledged write minus time of the last surviving one; 0 if none was lost.
     pub lost_seconds: f64,
+    /// Time of the last lost write minus time of the first; 0 if fewer than two were lost.
+    pub lost_span_seconds: f64,
     /// Writes whose outcome the clients never learnt, and how many of them survived.
     pub unacknowledged: u64,
     pub unacknowledged_survived: u64,

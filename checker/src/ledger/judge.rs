@@ -188,6 +188,9 @@ fn judge_lives(lives: BTreeMap<Key, Life<'_>>, figures: &mut LedgerFigures) -> V
         }
     }
     lost.sort_by_key(|append| append.index);
+    if let (Some(first), Some(last)) = (lost.first(), lost.last()) {
+        figures.lost_span_seconds = (last.acknowledged_ms - first.acknowledged_ms).max(0.0) / 1e3;
+    }
     lost.truncate(NAMED);
     lost
 }

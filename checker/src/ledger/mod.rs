@@ -47,6 +47,9 @@ pub struct LedgerFigures {
     /// acknowledgement before it that survived (or the ledger's beginning) to its last
     /// acknowledgement.
     pub lost_seconds: f64,
+    /// From the first acknowledgement of what is gone to the last, over all ledgers: of one loss, the least that it
+    /// can have been, however far apart acknowledgements come.
+    pub lost_span_seconds: f64,
     /// Of unknown outcome, and those of them that turned out to have happened.
     pub unacknowledged: u64,
     pub unacknowledged_survived: u64,

@@ -29,6 +29,7 @@ pub fn ledgers(names: &[String], history: &History) -> Vec<results::LedgerFigure
         acknowledged: figures.acknowledged,
         lost: figures.lost,
         lost_seconds: figures.lost_seconds,
+        lost_span_seconds: figures.lost_span_seconds,
         unacknowledged: figures.unacknowledged,
         unacknowledged_survived: figures.unacknowledged_survived,
     }]

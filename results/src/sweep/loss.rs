@@ -20,6 +20,8 @@ pub struct Loss {
     pub lost: u64,
     pub worst_writes: u64,
     pub worst_seconds: f64,
+    /// At least, in the worst run: from the first lost write to the last.
+    pub least_seconds: f64,
     /// The most that the settings allow, in seconds of work; `None` where they bound nothing.
     pub bound_seconds: Option<f64>,
     pub verdict: Verdict,
@@ -85,6 +87,7 @@ fn loss(cell: u32, scenario: Scenario, durability: Option<Durability>, runs: &[&
         lost: runs.iter().map(|run| run.lost).sum(),
         worst_writes: runs.iter().map(|run| run.lost).max().unwrap_or_default(),
         worst_seconds: worst(|run| run.lost_seconds),
+        least_seconds: worst(|run| run.lost_span_seconds),
         bound_seconds: bounds.and_then(|bounds| bounds.into_iter().reduce(f64::max)),
         verdict: match verdicts.contains(&Verdict::Beyond) {
             true => Verdict::Beyond,
@@ -120,7 +123,8 @@ fn verdict(durability: Option<Durability>, run: &Repeat) -> Verdict {
         (Some(Durability::Always), _) => Verdict::Beyond,
         // No checkpoint had come: everything may be lost.
         (Some(_), None) => Verdict::Within,
-        (Some(_), Some(bound)) if run.lost_seconds <= bound => Verdict::Within,
+        // By what was lost at least: from the last write that survived it may be longer only because none came between.
+        (Some(_), Some(bound)) if run.lost_span_seconds <= bound => Verdict::Within,
         (Some(_), Some(_)) => Verdict::Beyond,
     }
 }
@@ -147,6 +151,7 @@ mod tests {
             acknowledged: 1_000,
             lost,
             lost_seconds,
+            lost_span_seconds: lost_seconds,
             recoveries: vec![Recovered {
                 age_ms,
                 ..Recovered::default()

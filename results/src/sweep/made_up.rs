@@ -126,6 +126,7 @@ impl MadeUp {
             acknowledged: 2_000,
             lost: (lost_seconds * 100.0) as u64,
             lost_seconds,
+            lost_span_seconds: lost_seconds,
             ..Repeat::default()
         }
     }

@@ -229,14 +229,15 @@ fn losses(sweep: &Sweep, findings: &Findings) -> Markup {
                 p { "No scenario hit all servers, so none could lose what a majority had." }
             } @else {
                 p.lead {
-                    "From a ledger of acknowledged writes that is read in the end. Seconds: from the last write that \
-                     survived to the last that was acknowledged. The bound adds what an operation takes at the 99th \
+                    "From a ledger of acknowledged writes that is read in the end. Worst run: from the last write that \
+                     survived to the last that was acknowledged, and, since the ledger's writes are some time apart, at least \
+                     from the first that was lost; the bound is held against the latter. It adds what an operation takes at the 99th \
                      percentile, and, where checkpoints alone make durable, what writing one takes."
                 }
                 div.scroll { table {
                     thead { tr {
                         th { "scenario" } th { "settings" } th { "may lose" } th { "lost" }
-                        th.n { "worst run" } th.n { "bound" } th { "" }
+                        th.n { "worst run" } th.n { "at least" } th.n { "bound" } th { "" }
                     } }
                     tbody {
                         @for loss in &findings.losses {
@@ -249,6 +250,7 @@ fn losses(sweep: &Sweep, findings: &Findings) -> Markup {
                                 td { (words::allowed(loss)) }
                                 td { (words::lost(loss)) }
                                 td.n { (table::duration(loss.worst_seconds * 1e3)) }
+                                td.n { (table::duration(loss.least_seconds * 1e3)) }
                                 td.n { (loss.bound_seconds.map_or("none".to_owned(), |s| table::duration(s * 1e3))) }
                                 td { @match loss.verdict {
                                     super::Verdict::Beyond => span.text-invalid { (words::verdict(loss)) },

@@ -148,6 +148,9 @@ pub struct Repeat {
     pub lost: u64,
     /// From the last write that survived to the last that was acknowledged; 0 if none was lost.
     pub lost_seconds: f64,
+    /// From the first write that was gone to the last: what was lost at least, since the ledger's writes are some time
+    /// apart.
+    pub lost_span_seconds: f64,
 }
 
 /// How the cluster came back from one fault.

@@ -27,6 +27,11 @@ pub fn repeat(scenario: Scenario, recorded: &Recorded, results: &Results) -> Rep
             .iter()
             .map(|one| one.lost_seconds)
             .fold(0.0, f64::max),
+        lost_span_seconds: recorded
+            .ledgers
+            .iter()
+            .map(|one| one.lost_span_seconds)
+            .fold(0.0, f64::max),
         ..Repeat::default()
     }
 }

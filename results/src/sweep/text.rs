@@ -123,7 +123,15 @@ fn settings(findings: &Findings) -> Builder {
 
 fn losses(sweep: &Sweep, findings: &Findings) -> Builder {
     let mut rows = Builder::default();
-    rows.push_record(["scenario", "settings", "may lose", "lost", "worst run", ""]);
+    rows.push_record([
+        "scenario",
+        "settings",
+        "may lose",
+        "lost",
+        "worst run",
+        "at least",
+        "",
+    ]);
     for loss in &findings.losses {
         let settings = sweep
             .cell(loss.cell)
@@ -138,6 +146,7 @@ fn losses(sweep: &Sweep, findings: &Findings) -> Builder {
             words::allowed(loss),
             words::lost(loss),
             table::duration(loss.worst_seconds * 1e3),
+            table::duration(loss.least_seconds * 1e3),
             words::verdict(loss),
         ]);
     }

@@ -157,6 +157,7 @@ pub fn recorded() -> Recorded {
             acknowledged: 20_412,
             lost: 0,
             lost_seconds: 0.0,
+            lost_span_seconds: 0.0,
             unacknowledged: 61,
             unacknowledged_survived: 22,
         }],
