@@ -187,9 +187,13 @@ pub(super) fn line(area: &Area<'_>, from: (i32, i32), to: (i32, i32), role: Role
     ))
 }
 
-/// The key of a chart: names in their colours, in one line that begins at a point.
-pub(super) fn key(area: &Area<'_>, (mut x, y): (i32, i32), entries: &[(&str, Role)]) -> Drawn {
+/// The key of a chart: names in their colours, in a line that begins at a point; what has no room goes a line down.
+pub(super) fn key(area: &Area<'_>, (left, mut y): (i32, i32), entries: &[(&str, Role)]) -> Drawn {
+    let mut x = left;
     for (name, role) in entries {
+        if x > left && x + 18 + 7 * name.chars().count() as i32 > WIDTH as i32 {
+            (x, y) = (left, y + 16);
+        }
         bar(area, (x, x + 12), (y - 2, y + 2), *role, 1.0)?;
         let at = (x + 18, y);
         label(area, name, at, font(12.0, Role::Muted), HPos::Left)?;
