@@ -110,6 +110,13 @@ const SETTINGS: &[Setting] = &[
         help: "size of a file of the log",
     },
     Setting {
+        key: "log.limit",
+        flag: "--log-limit",
+        default: "",
+        form: Form::Size,
+        help: "log beyond the last checkpoint at which writes are refused; from half of it on a checkpoint is due",
+    },
+    Setting {
         key: "sync",
         flag: "--sync",
         default: "always",
