@@ -1,10 +1,24 @@
 //! `shakedown analyze`: the judging of a run, done again from its folder.
 
-use crate::cli::Analyze;
+use crate::cli::{Limits, Output, Store};
 use crate::exit::{Result, code_of};
 use crate::progress::Progress;
 use crate::run::judge;
 use crate::run::stored::Stored;
+use clap::Args;
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub struct Analyze {
+    /// Run folder; default: the newest run
+    pub run: Option<PathBuf>,
+    #[command(flatten)]
+    pub limits: Limits,
+    #[command(flatten)]
+    pub store: Store,
+    #[command(flatten)]
+    pub output: Output,
+}
 
 pub fn run(args: &Analyze) -> Result<u8> {
     let folder = super::folder(&args.run, &args.store.runs)?;

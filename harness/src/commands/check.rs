@@ -1,15 +1,36 @@
 //! `shakedown check`: judge a history file, whoever wrote it.
 
 use super::history_file;
-use crate::cli::Check;
+use crate::cli::{Input, Limits, Output};
 use crate::exit::{Failure, Result, code_of};
 use crate::run::judge;
 use crate::spec::Size;
 use checker::formats::Reading;
 use checker::{Budget, Checker, History, Validity, Verdict, explain};
+use clap::Args;
 use results::explanation::Source;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub struct Check {
+    /// History file, compressed by zstd or not; `-` for standard input
+    pub history: PathBuf,
+    /// Model to judge by, or several joined by `+`; default: what the file's header names
+    #[arg(long)]
+    pub model: Option<String>,
+    /// Write a page that shows why the history is invalid: the few operations that are wrong by
+    /// themselves, as a picture and in words
+    #[arg(long, value_name = "HTML")]
+    pub explain: Option<PathBuf>,
+    #[command(flatten)]
+    pub input: Input,
+    #[command(flatten)]
+    pub limits: Limits,
+    #[command(flatten)]
+    pub output: Output,
+}
 
 pub fn run(args: &Check) -> Result<u8> {
     let progress = super::progress(args.output.quiet);

@@ -4,9 +4,10 @@
 //! the nodes can be reached from any shell. `up` starts the keeper and waits for the file in which it says
 //! where the cluster is; `down` ends the keeper by the process id *and* start time in that file.
 
-use crate::cli::{Cluster, ClusterAction, ClusterDown, ClusterRef, ClusterUp};
+use crate::cli::Output;
 use crate::exit::{Failure, HARNESS, Result, VALID};
 use crate::run::prepare;
+use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,54 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use systems::System;
 use testbed::{Environment, NodeId, Process, ProcessState, process};
+
+#[derive(Debug, Args)]
+pub struct Cluster {
+    #[command(subcommand)]
+    pub action: ClusterAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ClusterAction {
+    /// Start a cluster in the background and wait until it serves
+    Up(ClusterUp),
+    /// Ask every server of the cluster for its status
+    Status(ClusterRef),
+    /// End the cluster; its data stay unless --wipe
+    Down(ClusterDown),
+}
+
+#[derive(Debug, Args)]
+pub struct ClusterUp {
+    #[arg(long, default_value_t = 3)]
+    pub nodes: usize,
+    /// A setting of the system; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub settings: Vec<String>,
+    /// Program of the system; default: `strata` beside this program
+    #[arg(long, value_name = "PATH", env = "STRATA_BIN")]
+    pub binary: Option<PathBuf>,
+    #[command(flatten)]
+    pub place: ClusterRef,
+}
+
+#[derive(Debug, Args)]
+pub struct ClusterDown {
+    /// Remove the cluster's folder
+    #[arg(long)]
+    pub wipe: bool,
+    #[command(flatten)]
+    pub place: ClusterRef,
+}
+
+#[derive(Debug, Args)]
+pub struct ClusterRef {
+    /// Folder of the cluster
+    #[arg(long, value_name = "DIR", default_value = "runs/cluster")]
+    pub dir: PathBuf,
+    #[command(flatten)]
+    pub output: Output,
+}
 
 const READY: Duration = Duration::from_secs(30);
 const GONE: Duration = Duration::from_secs(10);

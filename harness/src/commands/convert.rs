@@ -1,12 +1,29 @@
 //! `shakedown convert`: a history of any format in our own.
 
 use super::history_file::{self, Sink, at};
-use crate::cli::Convert;
+use crate::cli::{Input, Output};
 use crate::exit::{Failure, Result, UNKNOWN, VALID};
 use checker::History;
 use checker::history::Header;
 use checker::history::jsonl::{VERSION, Writer};
+use clap::Args;
 use std::io::{self, Write};
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub struct Convert {
+    /// History file of any format; `-` for standard input
+    pub from: PathBuf,
+    /// File to write, one JSON event a line, compressed if its name ends in .zst; `-` for standard output
+    pub to: PathBuf,
+    /// Model for the header; default: what the header of the input names
+    #[arg(long)]
+    pub model: Option<String>,
+    #[command(flatten)]
+    pub input: Input,
+    #[command(flatten)]
+    pub output: Output,
+}
 
 pub fn run(args: &Convert) -> Result<u8> {
     if let Some(model) = &args.model {

@@ -1,8 +1,15 @@
 //! `shakedown doctor`.
 
-use crate::cli::Doctor;
+use crate::cli::Output;
 use crate::exit::{HARNESS, Result, VALID};
+use clap::Args;
 use testbed::doctor::{self, Status, Wanted};
+
+#[derive(Debug, Args)]
+pub struct Doctor {
+    #[command(flatten)]
+    pub output: Output,
+}
 
 pub fn run(args: &Doctor) -> Result<u8> {
     let found = doctor::examine();

@@ -1,9 +1,18 @@
 //! `shakedown heal`: looks through the run store for what killed harnesses left.
 
-use crate::cli::Heal;
+use crate::cli::{Output, Store};
 use crate::exit::{HARNESS, Result, VALID};
+use clap::Args;
 use nemesis::HealReport;
 use std::path::{Path, PathBuf};
+
+#[derive(Debug, Args)]
+pub struct Heal {
+    #[command(flatten)]
+    pub store: Store,
+    #[command(flatten)]
+    pub output: Output,
+}
 
 pub fn run(args: &Heal) -> Result<u8> {
     let mut reports = Vec::new();

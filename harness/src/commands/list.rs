@@ -1,10 +1,17 @@
 //! `shakedown list`.
 
-use crate::cli::List;
+use crate::cli::Output;
 use crate::exit::{Result, VALID};
+use clap::Args;
 use nemesis::Kind;
 use nemesis::links::Shape;
 use nemesis::members::Change;
+
+#[derive(Debug, Args)]
+pub struct List {
+    #[command(flatten)]
+    pub output: Output,
+}
 
 pub fn run(args: &List) -> Result<u8> {
     let systems = systems::list();

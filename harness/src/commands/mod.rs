@@ -1,24 +1,24 @@
 //! The commands, one file each. Each returns its exit code.
 
-mod analyze;
-mod bench;
-mod check;
-mod cluster;
+pub(crate) mod analyze;
+pub(crate) mod bench;
+pub(crate) mod check;
+pub(crate) mod cluster;
 pub(crate) mod compare;
-mod convert;
-mod doctor;
-pub mod gc;
-mod gen_history;
-mod heal;
+pub(crate) mod convert;
+pub(crate) mod doctor;
+pub(crate) mod gc;
+pub(crate) mod gen_history;
+pub(crate) mod heal;
 mod history_file;
-mod list;
-mod report;
-pub mod serve;
-pub mod shrink;
-mod sim;
-pub mod suite;
+pub(crate) mod list;
+pub(crate) mod report;
+pub(crate) mod serve;
+pub(crate) mod shrink;
+pub(crate) mod sim;
+pub(crate) mod suite;
 pub(crate) mod sweep;
-mod test;
+pub(crate) mod test;
 
 use crate::cli::{Cli, Command};
 use crate::exit::{Failure, Result};

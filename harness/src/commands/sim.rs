@@ -1,8 +1,10 @@
 //! `shakedown sim`: strata's whole replica on simulated disks, network and clocks, seed after seed.
 
-use crate::cli::Sim;
+use crate::cli::Output;
 use crate::exit::{Failure, INVALID, Result, UNKNOWN, VALID};
 use crate::simulated::Simulated;
+use crate::spec::Span;
+use clap::Args;
 use cluster::bugs::{self, CATALOGUE};
 use cluster::sim::campaign::{self, Hunt, Summary};
 use cluster::sim::{self, Options, Report};
@@ -10,6 +12,48 @@ use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+#[derive(Debug, Args)]
+pub struct Sim {
+    /// Number of seeds
+    #[arg(long, default_value_t = 1_000)]
+    pub seeds: u64,
+    /// The first of them
+    #[arg(long, default_value_t = 0)]
+    pub from: u64,
+    /// Clients of this workload instead of the simulation's own; join several with +
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["bug", "bugs"])]
+    pub workload: Option<String>,
+    /// Play this seed only and tell all of it
+    #[arg(long, conflicts_with_all = ["seeds", "from"])]
+    pub seed: Option<u64>,
+    /// Stop after this time, for example 5m
+    #[arg(long)]
+    pub time: Option<Span>,
+    /// Stop at the first violation
+    #[arg(long)]
+    pub stop: bool,
+    /// Threads; one per core unless given
+    #[arg(long)]
+    pub threads: Option<usize>,
+    /// Plant this bug and count the seeds until it is found (needs a build with `--features bugs`)
+    #[arg(long, value_name = "NAME", conflicts_with = "seed")]
+    pub bug: Option<String>,
+    /// Plant every bug of the catalogue in turn and print the table
+    #[arg(long, conflicts_with_all = ["seed", "bug"])]
+    pub bugs: bool,
+    /// Rows of seeds per bug, each from another place on
+    #[arg(long, default_value_t = 3)]
+    pub trials: u64,
+    /// Seeds per row within which a bug must be found
+    #[arg(long, default_value_t = 2_000)]
+    pub limit: u64,
+    /// List the planted bugs with their sources
+    #[arg(long)]
+    pub list_bugs: bool,
+    #[command(flatten)]
+    pub output: Output,
+}
 
 /// How often progress is shown where there is no terminal.
 const HEARTBEAT: Duration = Duration::from_secs(10);

@@ -5,7 +5,8 @@
 //! compared by its paths.
 
 use super::words;
-use crate::cli::{Cli, Command, Test};
+use crate::cli::{Cli, Command};
+use crate::commands::test::Test;
 use crate::exit::{Failure, Result};
 use crate::run::prepare::{self, Checked};
 use crate::run::session::Session;

@@ -1,15 +1,32 @@
 //! `shakedown bench check`: how the time of the checkers grows with the history.
 
-use crate::cli::BenchCheck;
+use crate::cli::Output;
 use crate::exit::{Failure, Result, VALID};
 use crate::progress::Progress;
 use checker::generate::{History, Kind, Planted};
 use checker::{Budget, Checker, Validity};
+use clap::Args;
 use results::plots::{Curve, growth, n_log_n};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use tabled::builder::Builder;
 use tabled::settings::object::Columns;
 use tabled::settings::{Alignment, Style};
+
+#[derive(Debug, Args)]
+pub struct BenchCheck {
+    /// Operations of the histories
+    #[arg(long, value_delimiter = ',', default_values_t = [10_000u64, 20_000, 40_000, 80_000, 160_000, 320_000])]
+    pub sizes: Vec<u64>,
+    /// Times that each is judged
+    #[arg(long, default_value_t = 3)]
+    pub repeats: u32,
+    /// Draw the times into this SVG file
+    #[arg(long, value_name = "SVG")]
+    pub plot: Option<PathBuf>,
+    #[command(flatten)]
+    pub output: Output,
+}
 
 /// Histories of one kind, of growing length.
 struct Family {

@@ -1,14 +1,27 @@
 //! `shakedown bench` alone: the interpreter with clients that answer at once, recorded to disk like any run.
 
-use crate::cli::BenchInterpreter;
+use crate::cli::Output;
 use crate::exit::{Failure, Result, VALID};
 use crate::interpreter::{Clock, Interpreter, Recorder};
 use checker::history::Header;
+use clap::Args;
 use std::time::{Duration, Instant};
 use systems::System;
 use testbed::NodeId;
 use tokio::sync::{mpsc, watch};
 use workloads::generator::Limit;
+
+#[derive(Debug, Args)]
+pub struct BenchInterpreter {
+    /// Operations to perform
+    #[arg(long, default_value_t = 500_000)]
+    pub ops: u64,
+    /// Number of clients
+    #[arg(long, default_value_t = 32)]
+    pub clients: usize,
+    #[command(flatten)]
+    pub output: Output,
+}
 
 pub fn run(args: &BenchInterpreter) -> Result<u8> {
     if args.clients == 0 || args.ops == 0 {

@@ -3,8 +3,25 @@
 mod check;
 mod interpreter;
 
-use crate::cli::{Bench, BenchPart};
+use self::check::BenchCheck;
+use self::interpreter::BenchInterpreter;
 use crate::exit::Result;
+use clap::{Args, Subcommand};
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Bench {
+    #[command(subcommand)]
+    pub part: Option<BenchPart>,
+    #[command(flatten)]
+    pub interpreter: BenchInterpreter,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum BenchPart {
+    /// How the time of the checkers grows with the length of a history, as a table and a plot
+    Check(BenchCheck),
+}
 
 pub fn run(args: &Bench) -> Result<u8> {
     match &args.part {
