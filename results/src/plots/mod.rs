@@ -18,6 +18,7 @@ mod strips;
 pub mod sweep;
 mod throughput;
 mod trend;
+mod upright;
 
 use crate::measure::Results;
 use crate::recorded::Recorded;

@@ -3,6 +3,7 @@
 
 use super::Picture;
 use super::canvas::*;
+use super::upright::{Upright, rate};
 use crate::compare::aligned::{Band, Overlay};
 use crate::compare::{Change, Group, Row, Verdict};
 use plotters::prelude::*;
@@ -27,7 +28,7 @@ pub fn overlay(recovery: &Overlay) -> Picture {
         let part = (ms - recovery.from_ms) as f64 / (to_ms - recovery.from_ms).max(1) as f64;
         LEFT + (part * f64::from(WIDTH as i32 - RIGHT - LEFT)).round() as i32
     };
-    let y = |rate: f64| BOTTOM - (rate / high * f64::from(BOTTOM - TOP)).round() as i32;
+    let upright = Upright::to(high, 4, (TOP, BOTTOM));
     let middle =
         |bin: usize| x(recovery.from_ms + (bin as i64 * 2 + 1) * recovery.bin_ms as i64 / 2);
     let title = format!(
@@ -58,26 +59,9 @@ pub fn overlay(recovery: &Overlay) -> Picture {
                     HPos::Center,
                 )?;
             }
-            let step = step(high, 4);
-            for n in (0..).take_while(|n| f64::from(*n) * step <= high) {
-                let rate = f64::from(n) * step;
-                line(
-                    area,
-                    (LEFT, y(rate)),
-                    (WIDTH as i32 - RIGHT, y(rate)),
-                    Role::Grid,
-                )?;
-                let text = format!("{}/s", crate::table::count(rate.round() as u64));
-                label(
-                    area,
-                    &text,
-                    (LEFT - 8, y(rate)),
-                    font(11.0, Role::Muted),
-                    HPos::Right,
-                )?;
-            }
+            upright.draw(area, rate)?;
             for (band, role) in [(&recovery.base, Role::Blue), (&recovery.new, Role::Amber)] {
-                draw_band(area, band, role, &middle, &y)?;
+                draw_band(area, band, role, &middle, &upright)?;
             }
             Ok(())
         },
@@ -89,14 +73,14 @@ fn draw_band(
     band: &Band,
     role: Role,
     x: &dyn Fn(usize) -> i32,
-    y: &dyn Fn(f64) -> i32,
+    upright: &Upright,
 ) -> Drawn {
     let line_of = |of: &[Option<f64>]| -> Vec<(i32, i32)> {
         let known = of
             .iter()
             .enumerate()
             .filter_map(|(bin, rate)| Some((bin, (*rate)?)));
-        known.map(|(bin, rate)| (x(bin), y(rate))).collect()
+        known.map(|(bin, rate)| (x(bin), upright.y(rate))).collect()
     };
     let mut around = line_of(&band.high);
     around.extend(line_of(&band.low).into_iter().rev());

@@ -3,8 +3,8 @@
 use super::Picture;
 use super::canvas::*;
 use super::series::Series;
+use super::upright::{Upright, rate};
 use plotters::prelude::*;
-use plotters::style::text_anchor::HPos;
 
 const HEIGHT: u32 = 224;
 const TOP: i32 = 42;
@@ -19,7 +19,7 @@ pub(super) fn draw(series: &Series, scale: &Timescale, bands: &Bands) -> Picture
         .map(|(_, rate)| *rate)
         .fold(10.0, f64::max)
         * 1.05;
-    let y = |rate: f64| BOTTOM - (rate / high * f64::from(BOTTOM - TOP)).round() as i32;
+    let upright = Upright::to(high, 5, (TOP, BOTTOM));
     let title = "Operations per second over time: ok, fail and unknown";
     picture("throughput", title, HEIGHT, |area| {
         key(
@@ -33,24 +33,7 @@ pub(super) fn draw(series: &Series, scale: &Timescale, bands: &Bands) -> Picture
         )?;
         bands.shade(area, scale, (TOP, BOTTOM))?;
         scale.axis(area, TOP, BOTTOM)?;
-        let step = step(high, 5);
-        for n in (0..).take_while(|n| f64::from(*n) * step <= high) {
-            let rate = f64::from(n) * step;
-            line(
-                area,
-                (LEFT, y(rate)),
-                (WIDTH as i32 - RIGHT, y(rate)),
-                Role::Grid,
-            )?;
-            let text = format!("{}/s", crate::table::count(rate.round() as u64));
-            label(
-                area,
-                &text,
-                (LEFT - 8, y(rate)),
-                font(11.0, Role::Muted),
-                HPos::Right,
-            )?;
-        }
+        upright.draw(area, rate)?;
         let mut chart = ChartBuilder::on(area)
             .set_label_area_size(LabelAreaPosition::Left, LEFT)
             .margin_right(RIGHT)

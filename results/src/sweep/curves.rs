@@ -83,11 +83,22 @@ fn chart(
     measure: Measure,
 ) -> Option<Chart> {
     let mut curves: Vec<Curve> = Vec::new();
-    for cell in sweep.cells.iter().filter(|cell| cell.scenario == scenario) {
-        let Some(interval) = cell.interval else {
-            continue;
-        };
-        let name = others(sweep, cell, makes_interval);
+    let cells: Vec<(&Cell, Interval)> = sweep
+        .cells
+        .iter()
+        .filter(|cell| cell.scenario == scenario)
+        .filter_map(|cell| Some((cell, cell.interval?)))
+        .collect();
+    // What all have in common tells no curve from another.
+    let common = sweep.varied.iter().map(String::as_str).filter(|name| {
+        let value = |(cell, _): &(&Cell, Interval)| cell.settings.get(*name).cloned();
+        cells
+            .windows(2)
+            .all(|pair| value(&pair[0]) == value(&pair[1]))
+    });
+    let unnamed: Vec<&str> = makes_interval.iter().copied().chain(common).collect();
+    for (cell, interval) in cells {
+        let name = others(sweep, cell, &unnamed);
         let place = place(sweep, cell, interval, measure);
         match curves.iter_mut().find(|curve| curve.name == name) {
             Some(curve) => curve.places.push(place),

@@ -118,19 +118,7 @@ const CALIBRATION: &str = "calibration.jsonl";
 
 #[cfg(test)]
 mod tests {
-    use super::super::Recovered;
     use super::*;
-
-    fn killed(recoveries: Vec<Recovered>) -> Calibrated {
-        Calibrated {
-            scenario: Scenario::KillFollower,
-            case: 1,
-            repeat: Repeat {
-                recoveries,
-                ..Repeat::default()
-            },
-        }
-    }
 
     #[test]
     fn what_was_recorded_before_a_kill_is_there_after_it() {
@@ -146,7 +134,12 @@ mod tests {
             ..Repeat::default()
         };
         store.append(&repeat(1)).unwrap();
-        store.append_calibration(&killed(Vec::new())).unwrap();
+        let calibrated = Calibrated {
+            scenario: Scenario::KillFollower,
+            case: 1,
+            repeat: Repeat::default(),
+        };
+        store.append_calibration(&calibrated).unwrap();
         drop(store);
         let path = dir.path().join(REPEATS);
         let mut text = std::fs::read_to_string(&path).unwrap();

@@ -1,9 +1,10 @@
 //! What a setting costs, against the checkpoint interval.
 
 use super::scale::Scale;
-use super::{HEIGHT, Upright, names, role};
+use super::{HEIGHT, names, role, upright, upright_of_bytes};
 use crate::plots::Picture;
 use crate::plots::canvas::*;
+use crate::plots::upright::rate;
 use crate::sweep::{Costs, Spread};
 use plotters::prelude::*;
 
@@ -12,7 +13,24 @@ struct Panel {
     name: &'static str,
     title: &'static str,
     value: fn(&Costs) -> Option<Spread>,
-    text: fn(f64) -> String,
+    unit: Unit,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Unit {
+    PerSecond,
+    Milliseconds,
+    Bytes,
+}
+
+impl Unit {
+    fn text(self, value: f64) -> String {
+        match self {
+            Unit::PerSecond => rate(value),
+            Unit::Milliseconds => crate::table::duration(value),
+            Unit::Bytes => crate::table::size(value.round() as u64),
+        }
+    }
 }
 
 const PANELS: [Panel; 4] = [
@@ -20,25 +38,25 @@ const PANELS: [Panel; 4] = [
         name: "cost-throughput",
         title: "Entries committed in a second, without faults: means of the controls with 95 % intervals",
         value: |cost| cost.entries_per_s,
-        text: |value| format!("{}/s", crate::table::count(value.round() as u64)),
+        unit: Unit::PerSecond,
     },
     Panel {
         name: "cost-p99",
         title: "Latency at the 99th percentile, without faults",
         value: |cost| cost.p99_ms,
-        text: crate::table::duration,
+        unit: Unit::Milliseconds,
     },
     Panel {
         name: "cost-bytes",
         title: "Bytes of checkpoints written for each entry committed, by all servers",
         value: |cost| alone(cost.bytes_per_entry),
-        text: |value| crate::table::size(value.round() as u64),
+        unit: Unit::Bytes,
     },
     Panel {
         name: "cost-disk",
         title: "Data folder of the largest server at the end",
         value: |cost| alone(cost.disk_bytes),
-        text: |value| crate::table::size(value.round() as u64),
+        unit: Unit::Bytes,
     },
 ];
 
@@ -76,9 +94,12 @@ fn draw(panel: &Panel, costs: &[Costs]) -> Option<Picture> {
     let tops = shown
         .iter()
         .map(|(_, _, spread)| spread.high.unwrap_or(spread.mean));
-    let upright = Upright::of(tops);
+    let upright = match panel.unit {
+        Unit::Bytes => upright_of_bytes(tops),
+        Unit::PerSecond | Unit::Milliseconds => upright(tops),
+    };
     Some(picture(panel.name, panel.title, HEIGHT, |area| {
-        upright.draw(area, panel.text)?;
+        upright.draw(area, |value| panel.unit.text(value))?;
         scale.draw(area)?;
         for (at, name) in curves.iter().enumerate() {
             let of = shown.iter().filter(|(cost, _, _)| cost.name == *name);

@@ -2,10 +2,11 @@
 //! the time went to.
 
 use super::scale::{Mark, Scale};
-use super::{BOTTOM, HEIGHT, TOP, Upright, names, role};
+use super::{BOTTOM, HEIGHT, TOP, names, role, upright};
 use crate::measure::Recovery;
 use crate::plots::Picture;
 use crate::plots::canvas::*;
+use crate::plots::upright::Upright;
 use crate::sweep::{Chart, Curve, Place};
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
@@ -19,7 +20,7 @@ pub fn durations(chart: &Chart, marks: &[Mark]) -> Picture {
     let scale = Scale::of(places().map(|place| place.interval));
     let points = places().flat_map(|place| &place.points);
     let predicted = places().filter_map(|place| place.predicted_ms);
-    let upright = Upright::of(points.map(|point| point.waited.known_ms()).chain(predicted));
+    let upright = upright(points.map(|point| point.waited.known_ms()).chain(predicted));
     let (scenario, measure) = (chart.scenario, chart.measure.name());
     let title = format!(
         "{measure} after {scenario} against the checkpoint interval: points, means with 95 % intervals, dashed: predicted"
@@ -125,7 +126,7 @@ pub fn phases(chart: &Chart) -> Option<Picture> {
     }
     let scale = Scale::of(places().map(|place| place.interval));
     let total = |place: &Place| own(place).iter().map(|(_, ms)| ms).sum::<f64>();
-    let upright = Upright::of(places().map(total));
+    let upright = upright(places().map(total));
     const SHADES: [Role; 6] = [
         Role::Muted,
         Role::Sky,

@@ -8,11 +8,13 @@ pub use cost::costs;
 pub use durations::{durations, phases};
 pub use scale::{Mark, words as interval_words};
 
-use super::canvas::{self, Role};
+use super::canvas::Role;
+use super::upright::Upright;
 
 const HEIGHT: u32 = 340;
 const TOP: i32 = 46;
 const BOTTOM: i32 = HEIGHT as i32 - 46;
+const STEPS: u32 = 6;
 
 /// Curves in the order of the settings; a sixth one has the colour of the first, and its name beside it as well.
 fn role(curve: usize) -> Role {
@@ -29,44 +31,18 @@ fn names<'a>(curves: impl Iterator<Item = &'a str>) -> Vec<(&'a str, Role)> {
     curves.enumerate().map(named).collect()
 }
 
-/// A vertical scale from 0.
-struct Upright {
-    most: f64,
+/// A vertical scale for these values; room is left above the highest.
+fn upright(values: impl Iterator<Item = f64>) -> Upright {
+    Upright::to(with_room(values), STEPS, (TOP, BOTTOM))
 }
 
-impl Upright {
-    /// For these values; room is left above the highest.
-    fn of(values: impl Iterator<Item = f64>) -> Self {
-        let most = values.filter(|value| value.is_finite()).fold(0.0, f64::max);
-        Self {
-            most: if most > 0.0 { most * 1.12 } else { 1.0 },
-        }
-    }
+fn upright_of_bytes(values: impl Iterator<Item = f64>) -> Upright {
+    Upright::to_bytes(with_room(values), STEPS, (TOP, BOTTOM))
+}
 
-    fn y(&self, value: f64) -> i32 {
-        let part = (value / self.most).clamp(0.0, 1.0);
-        BOTTOM - (part * f64::from(BOTTOM - TOP)).round() as i32
-    }
-
-    fn draw(&self, area: &canvas::Area<'_>, text: impl Fn(f64) -> String) -> canvas::Drawn {
-        use plotters::style::text_anchor::HPos;
-        let step = canvas::step(self.most, 6);
-        for n in (0..).take_while(|n| f64::from(*n) * step <= self.most) {
-            let value = f64::from(n) * step;
-            let y = self.y(value);
-            let right = canvas::WIDTH as i32 - canvas::RIGHT;
-            canvas::line(area, (canvas::LEFT, y), (right, y), Role::Grid)?;
-            let style = canvas::font(11.0, Role::Muted);
-            canvas::label(
-                area,
-                &text(value),
-                (canvas::LEFT - 8, y),
-                style,
-                HPos::Right,
-            )?;
-        }
-        Ok(())
-    }
+fn with_room(values: impl Iterator<Item = f64>) -> f64 {
+    let most = values.filter(|value| value.is_finite()).fold(0.0, f64::max);
+    if most > 0.0 { most * 1.12 } else { 1.0 }
 }
 
 #[cfg(test)]

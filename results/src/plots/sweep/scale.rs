@@ -64,7 +64,8 @@ impl Scale {
             Some(((low, _), (high, _))) if high > low => {
                 ((amount / low).ln() / (high / low).ln()).clamp(0.0, 1.0)
             }
-            _ => 0.0,
+            // A single one stands in the middle.
+            _ => 0.5,
         };
         left + (part * f64::from(self.right() - left)).round() as i32
     }
