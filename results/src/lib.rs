@@ -30,4 +30,4 @@ pub mod web;
 
 pub use folder::{Error, Folder};
 pub use measure::{Results, measure, overall};
-pub use recorded::{LedgerFigures, Marks, Method, Recorded, Run};
+pub use recorded::{LedgerFigures, Marks, Method, Program, Recorded, Run};

@@ -5,6 +5,7 @@ use checker::history::faults::FaultRecord;
 use checker::{History, Verdict};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// The input of [`crate::measure()`]. All times are nanoseconds since the start of the run.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +21,35 @@ pub struct Recorded {
     pub verdicts: BTreeMap<String, Verdict>,
     pub ledgers: Vec<LedgerFigures>,
     pub method: Method,
+}
+
+/// The server program of a run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Program {
+    pub path: String,
+    pub bytes: u64,
+    /// In hexadecimal digits, as `sha256sum` prints it.
+    pub sha256: String,
+}
+
+impl Program {
+    /// Whether it is the same program, wherever it lies.
+    pub fn is_same(&self, other: &Program) -> bool {
+        self.sha256 == other.sha256
+    }
+
+    /// The beginning of the hash: enough to tell builds apart.
+    pub fn short(&self) -> &str {
+        self.sha256.get(..12).unwrap_or(&self.sha256)
+    }
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let size = crate::table::size(self.bytes);
+        write!(f, "{}, {size}, sha256 {}", self.path, self.short())
+    }
 }
 
 /// What was run: known before anything is measured.
@@ -42,10 +72,14 @@ pub struct Run {
     pub started: String,
     /// The command line that repeats the run.
     pub repeat: String,
+    /// What the servers ran, if the system has any.
+    pub program: Option<Program>,
     /// The machine: name and value, in the order to show.
     pub machine: Vec<(String, String)>,
     /// What the run could have exercised and did not, one sentence each.
     pub not_exercised: Vec<String>,
+    /// The largest folder of a node when the run ended: data and logs.
+    pub data_bytes: Option<u64>,
     /// What went otherwise than planned, one sentence each.
     pub remarks: Vec<String>,
     /// Names of the checkers that were to judge the run.

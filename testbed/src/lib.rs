@@ -13,6 +13,7 @@
 
 pub mod doctor;
 mod ends;
+mod files;
 pub mod loopback;
 pub mod netns;
 pub mod process;
@@ -137,6 +138,30 @@ pub trait Node: Send + Sync {
         state: ProcessState,
         limit: Duration,
     ) -> Result<()>;
+
+    // The node's files are reached through it, since they may be on another machine. Those of a node of this machine
+    // are where their paths say.
+
+    /// Makes a folder and those above it. Idempotent.
+    async fn make_folder(&self, path: &Path) -> Result<()> {
+        files::make_folder(path)
+    }
+    /// Removes a folder with all that is in it. Idempotent.
+    async fn remove_folder(&self, path: &Path) -> Result<()> {
+        files::remove_folder(path)
+    }
+    /// The end of a file, so many bytes at most.
+    async fn tail(&self, path: &Path, most: u64) -> Result<Vec<u8>> {
+        files::tail(path, most)
+    }
+    /// Bytes of a file, or of all files in a folder.
+    async fn bytes(&self, path: &Path) -> Result<u64> {
+        files::bytes(path)
+    }
+    /// Bytes of a process's memory that are resident; 0 if it has ended.
+    async fn resident(&self, process: &Process) -> Result<u64> {
+        Ok(files::resident(process))
+    }
 }
 
 /// The links between nodes. Every directed link (`from`, `to`) is separate; the controller is an end

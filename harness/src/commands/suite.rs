@@ -9,9 +9,9 @@ use crate::suite::runner::{self, Done, Runner, rough};
 use crate::suite::spec::Overrides;
 use crate::suite::{self, Suite, github};
 use clap::Args;
-use results::folder;
 use results::suite::store::{Corpus, History, Night, Place};
 use results::suite::{Failing, Outcome, Plan, Summary, trend};
+use results::{Program, folder};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -85,7 +85,8 @@ pub fn run(args: &SuiteArgs) -> Result<u8> {
     })?;
     let history = place.history().map_err(unread)?;
     let corpus = place.corpus(&history).map_err(unread)?;
-    let (night, plan) = night(args, &suite, &place, &history, &corpus)?;
+    let program = checked.program()?;
+    let (night, plan) = night(args, &suite, &place, &history, &corpus, program)?;
     let remarks = dropped(&corpus.failing, &suite, args);
     let night_folder = night.path().display().to_string();
     let Done {
@@ -126,17 +127,22 @@ fn night(
     place: &Place,
     history: &History,
     corpus: &Corpus,
+    program: Option<Program>,
 ) -> Result<(Night, Plan)> {
     if args.resume
         && let Some((night, plan)) = place.unfinished().map_err(unread)?
     {
+        let other = plan.program.as_ref().zip(program.as_ref());
+        if let Some((then, now)) = other.filter(|(then, now)| !then.is_same(now)) {
+            return Err(differs(&night, &format!("{now}, where {then} was,")));
+        }
         same(suite, args, &plan, &night)?;
         return Ok((night, plan));
     }
     let seed = args.seed.or(suite.seed);
     let seed = seed.unwrap_or_else(prepare::fresh_seed);
     let plan = runner::plan(suite, seed, &corpus.failing, &history.runs)?;
-    begin(args, place, plan)
+    begin(args, place, Plan { program, ..plan })
 }
 
 /// Seeds that failed in tests that the suite has no longer must not be forgotten in silence.
@@ -177,14 +183,16 @@ fn begin(args: &SuiteArgs, place: &Place, mut plan: Plan) -> Result<(Night, Plan
     Ok((night, plan))
 }
 
+fn differs(night: &Night, what: &str) -> Failure {
+    Failure::usage(format!(
+        "--resume: {what} is not what {} began with; leave --resume out to begin a new night",
+        night.path().display()
+    ))
+}
+
 /// A night goes on only with the tests that it began with.
 fn same(suite: &Suite, args: &SuiteArgs, begun: &Plan, night: &Night) -> Result<()> {
-    let differs = |what: &str| {
-        Failure::usage(format!(
-            "--resume: {what} is not what {} began with; leave --resume out to begin a new night",
-            night.path().display()
-        ))
-    };
+    let differs = |what: &str| differs(night, what);
     if args
         .seed
         .or(suite.seed)

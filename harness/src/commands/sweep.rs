@@ -10,6 +10,7 @@ use crate::sweep::queue;
 use crate::sweep::spec::SweepSpec;
 use crate::sweep::{Ended, Engine};
 use clap::Args;
+use results::Program;
 use results::hold::Hold;
 use results::sweep::{self, Findings, Store, Sweep, Target};
 use std::path::{Path, PathBuf};
@@ -86,17 +87,20 @@ pub fn run(args: &SweepArgs) -> Result<u8> {
             store.path().display()
         )));
     };
+    let begun = Store::read(store.path())?;
+    same_program(&begun, grid.base.program()?, &args.sweep)?;
+    let resume = begun.resume;
     let engine = Engine {
         spec: &spec,
         grid: &grid,
         store: &store,
-        seed: Store::read(store.path())?.seed,
+        seed: begun.seed,
+        program: begun.program,
         binary: args.binary.clone(),
         until: args.time.map(|time| Instant::now() + time.0),
     };
     let ended = super::runtime()?.block_on(async {
         let session = Session::begin(choice, args.output.quiet)?;
-        let resume = format!("shakedown sweep {}", store.path().display());
         session
             .progress()
             .note(&format!("if this is interrupted: {resume}"));
@@ -149,6 +153,23 @@ fn read(args: &SweepArgs, resumed: bool) -> Result<SweepSpec> {
     SweepSpec::read(&path)
 }
 
+fn binary_flag(args: &SweepArgs) -> String {
+    let named = args.binary.as_ref();
+    named.map_or_else(String::new, |path| format!(" --binary {}", path.display()))
+}
+
+/// A sweep's runs are of one program, or its curves would say nothing.
+fn same_program(begun: &Sweep, now: Option<Program>, sweep: &Path) -> Result<()> {
+    match begun.program.as_ref().zip(now.as_ref()) {
+        Some((then, now)) if !then.is_same(now) => Err(Failure::usage(format!(
+            "{}: its runs so far were of another program ({then}) than {now}: give that one by --binary, or begin a \
+             new sweep",
+            sweep.display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
 fn known(grid: &Grid, cell: u32) -> Result<()> {
     let cells = grid.points.len() as u32;
     match (1..=cells).contains(&cell) {
@@ -177,7 +198,8 @@ fn begin(args: &SweepArgs, spec: &SweepSpec, grid: &Grid, seed: u64) -> Result<S
         system: grid.base.spec.system.clone(),
         started: now.to_string(),
         version: env!("CARGO_PKG_VERSION").into(),
-        resume: format!("shakedown sweep {}", path.display()),
+        resume: format!("shakedown sweep {}{}", path.display(), binary_flag(args)),
+        program: grid.base.program()?,
         machine: crate::run::machine::facts(),
         varied: grid.varied.clone(),
         recoveries_wanted: spec.recoveries,

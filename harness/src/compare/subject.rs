@@ -7,7 +7,6 @@
 use crate::exit::{Failure, Result};
 use crate::run::judge::read_history;
 use crate::run::stored::Stored;
-use crate::spec::Spec;
 use results::Folder;
 use results::compare::aligned::{self, Aligned};
 use results::compare::circumstances::MACHINE;
@@ -121,7 +120,7 @@ fn entry(path: &Path, recoveries: bool) -> Result<Entry> {
     Ok(Entry {
         path: path.display().to_string(),
         circumstances: circumstances(&stored)?,
-        subject: subject(&stored.spec),
+        subject: subject(&stored),
         recoveries,
         results,
     })
@@ -168,9 +167,12 @@ fn circumstances(stored: &Stored) -> Result<BTreeMap<String, String>> {
     Ok(named)
 }
 
-fn subject(spec: &Spec) -> BTreeMap<String, String> {
-    let mut named = spec.system_settings();
-    named.insert("system".into(), spec.system.clone());
+fn subject(stored: &Stored) -> BTreeMap<String, String> {
+    let mut named = stored.spec.system_settings();
+    named.insert("system".into(), stored.spec.system.clone());
+    if let Some(program) = &stored.run.program {
+        named.insert("program".into(), format!("sha256 {}", program.short()));
+    }
     named
 }
 
@@ -185,6 +187,7 @@ fn plain(value: &serde_json::Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::Spec;
 
     #[test]
     fn a_folder_without_runs_is_named() {

@@ -264,17 +264,17 @@ impl Watchers {
         let (system, nodes) = (prepared.system.clone(), prepared.nodes());
         let prober = Prober {
             system: system.clone(),
-            nodes: nodes.clone(),
+            nodes,
             clock,
             every: prepared.spec.probe_every.0,
             observations: observations.clone(),
         };
         tasks.spawn(prober.run(stopped.clone()));
-        if system.runs_processes() {
+        if let Some(environment) = &prepared.environment {
             let every = prepared.spec.status_every.0;
             tasks.spawn(status::run(
                 system,
-                nodes,
+                environment.nodes().to_vec(),
                 clock,
                 every,
                 newest.clone(),

@@ -12,6 +12,7 @@ mod observe;
 pub mod online;
 pub mod prefill;
 pub mod prepare;
+pub mod program;
 pub mod session;
 pub mod stored;
 pub mod workload;
@@ -79,6 +80,7 @@ pub async fn test(
     };
     progress.phase("collect", "logs");
     collect(&prepared, &folder);
+    stored.run.data_bytes = data_bytes(&prepared).await;
     let torn_down = prepared.teardown().await;
     let outcome = outcome.map(|remarks| stored.run.remarks = remarks);
     folder.write_spec(&stored.yaml()?)?;
@@ -114,6 +116,15 @@ fn collect(prepared: &Prepared, folder: &Folder) {
             }
         }
     }
+}
+
+/// Of the largest node's folder; `None` where there are no nodes, or one can't be looked at.
+async fn data_bytes(prepared: &Prepared) -> Option<u64> {
+    let mut most = None;
+    for node in prepared.environment.as_ref()?.nodes() {
+        most = most.max(Some(node.bytes(node.dir()).await.ok()?));
+    }
+    most
 }
 
 fn keep(file: &Path, folder: &Folder, node: &str) -> anyhow::Result<()> {

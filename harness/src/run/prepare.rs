@@ -1,11 +1,11 @@
 //! Everything that can be refused is refused here, by name, before anything is started.
 
-use super::{evidence, machine, stored::Stored, workload};
+use super::{evidence, machine, program, stored::Stored, workload};
 use crate::exit::{Failure, Result};
 use crate::spec::Spec;
 use nemesis::schedule::Schedule;
 use nemesis::{Kind, Plan};
-use results::{Folder, Marks, Method, Run};
+use results::{Folder, Marks, Method, Program, Run};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,6 +25,7 @@ pub struct Prepared {
     /// Absent for a system without servers.
     pub environment: Option<Arc<dyn Environment>>,
     pub choice: Choice,
+    binary: Binary,
     nodes: Vec<NodeId>,
 }
 
@@ -33,6 +34,14 @@ pub struct Checked {
     pub spec: Spec,
     pub system: Arc<dyn System>,
     pub kinds: Vec<Kind>,
+    binary: Binary,
+}
+
+/// The server program.
+struct Binary {
+    path: PathBuf,
+    /// Whether it was asked for: the one beside this program need not be.
+    named: bool,
 }
 
 /// Checks names and settings.
@@ -51,8 +60,12 @@ pub fn check(spec: Spec, binary: Option<PathBuf>) -> Result<Checked> {
             .collect(),
     };
     workload::by_names(&spec.workloads)?;
+    let binary = Binary {
+        named: binary.is_some(),
+        path: binary.map_or_else(default_binary, Ok)?,
+    };
     let options = systems::registry::Options {
-        binary: Some(binary.map_or_else(default_binary, Ok)?),
+        binary: Some(binary.path.clone()),
         settings: spec.system_settings(),
     };
     let system = systems::by_name(&spec.system, options).map_err(Failure::usage)?;
@@ -73,6 +86,7 @@ pub fn check(spec: Spec, binary: Option<PathBuf>) -> Result<Checked> {
         spec,
         system,
         kinds,
+        binary,
     })
 }
 
@@ -101,6 +115,7 @@ impl Checked {
             spec,
             system,
             kinds,
+            binary,
         } = self;
         let plan = plan(&spec, &kinds, seed)?;
         let workload = workload::by_names(&spec.workloads)?;
@@ -124,8 +139,29 @@ impl Checked {
             plan,
             environment,
             choice,
+            binary,
             nodes,
         })
+    }
+
+    /// What the servers run, if the system has any.
+    pub fn program(&self) -> Result<Option<Program>> {
+        program_of(self.system.as_ref(), &self.binary)
+    }
+}
+
+fn program_of(system: &dyn System, binary: &Binary) -> Result<Option<Program>> {
+    let path = system.runs_processes().then_some(&binary.path);
+    path.map(|path| program::identify(path)).transpose()
+}
+
+impl Binary {
+    /// What a command line that repeats something must add.
+    fn flag(&self) -> String {
+        match self.named {
+            true => format!(" --binary {}", self.path.display()),
+            false => String::new(),
+        }
     }
 }
 
@@ -190,12 +226,15 @@ impl Prepared {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started: jiff::Timestamp::now().to_string(),
             repeat: format!(
-                "shakedown test {} --seed {}",
+                "shakedown test {} --seed {}{}",
                 folder.spec().display(),
-                self.seed
+                self.seed,
+                self.binary.flag()
             ),
+            program: program_of(self.system.as_ref(), &self.binary)?,
             machine: machine::facts(),
             not_exercised: left_out(&self.plan),
+            data_bytes: None,
             remarks: Vec::new(),
             expected_checks,
             faults_asked: self.plan.faults.len() as u32,

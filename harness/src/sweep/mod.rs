@@ -15,6 +15,7 @@ use crate::run::session::Session;
 use crate::spec::Spec;
 use grid::{Grid, Point};
 use queue::Task;
+use results::Program;
 use results::sweep::{Calibrated, Calibration, Repeat, Store};
 use spec::SweepSpec;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,8 @@ pub struct Engine<'a> {
     pub store: &'a Store,
     pub seed: u64,
     pub binary: Option<PathBuf>,
+    /// What it was when the sweep began.
+    pub program: Option<Program>,
     /// No run is begun that would not end before.
     pub until: Option<Instant>,
 }
@@ -186,6 +189,17 @@ impl Engine<'_> {
         }
     }
 
+    /// Built anew in the middle, it would be compared with itself.
+    fn same_program(&self, judged: &Judged) -> Result<()> {
+        let now = judged.recorded.run.program.as_ref();
+        match self.program.as_ref().zip(now) {
+            Some((begun, now)) if !begun.is_same(now) => Err(Failure::harness(format!(
+                "the program changed: {now}, where the sweep began with {begun}; this run is left out"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// Makes a run and keeps what it tells; `None` if it was interrupted. A run that could not be made is kept as
     /// one that brought nothing; several in a row end the sweep.
     async fn one(
@@ -224,13 +238,13 @@ impl Engine<'_> {
             Err(failure) => return Err(failure),
         };
         pace.failed = 0;
+        self.same_program(&judged)?;
         let mut repeat =
             results::sweep::repeat(point.cell.scenario, &judged.recorded, &judged.results);
         repeat.cell = task.cell;
         repeat.number = task.number;
         repeat.again = judged.recorded.run.repeat.clone();
         repeat.run = self.relative(judged.folder.path());
-        repeat.cost.disk_bytes = data_bytes(&judged)?;
         pace.took(planned, began.elapsed());
         session.progress().note(&format!(
             "{}: {}; {} of {} faults recovered from",
@@ -310,29 +324,6 @@ impl Pace {
     fn total(&self, load: Duration) -> Duration {
         load + self.besides.checked_div(self.runs).unwrap_or(OVERHEAD)
     }
-}
-
-/// Bytes of the largest server's folder.
-fn data_bytes(judged: &Judged) -> Result<Option<u64>> {
-    let mut most = None;
-    for node in &judged.recorded.run.nodes {
-        let bytes = folder_bytes(&judged.folder.node(node)?)?;
-        most = most.max(Some(bytes));
-    }
-    Ok(most)
-}
-
-fn folder_bytes(folder: &Path) -> Result<u64> {
-    let mut bytes = 0;
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let about = entry.metadata()?;
-        bytes += match about.is_dir() {
-            true => folder_bytes(&entry.path())?,
-            false => about.len(),
-        };
-    }
-    Ok(bytes)
 }
 
 /// The servers' data of hundreds of runs would fill the disk; what they logged stays.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use systems::{ServerStatus, System};
-use testbed::NodeId;
+use testbed::{Node, Process};
 use tokio::sync::{mpsc, watch};
 
 /// A server that takes longer than this is recorded as not up.
@@ -43,7 +43,7 @@ impl Newest {
 /// Samples every node each `every` until `stop`.
 pub async fn run(
     system: Arc<dyn System>,
-    nodes: Vec<NodeId>,
+    nodes: Vec<Arc<dyn Node>>,
     clock: Clock,
     every: Duration,
     newest: Newest,
@@ -64,9 +64,9 @@ pub async fn run(
             while !*stop.borrow() {
                 ticks.tick().await;
                 let time = clock.now();
-                let status = system.status(&node, PATIENCE).await.ok();
-                let mut sample = sample(time, node.to_string(), status);
-                sample.resident_bytes = system.process(&node).map_or(0, |p| resident(p.pid));
+                let status = system.status(node.id(), PATIENCE).await.ok();
+                let mut sample = sample(time, node.id().to_string(), status);
+                sample.resident_bytes = resident(node.as_ref(), system.process(node.id())).await;
                 newest.put(sample.clone());
                 if observations
                     .send(Observation::Sample(Box::new(sample)))
@@ -78,6 +78,14 @@ pub async fn run(
         });
     }
     while tasks.join_next().await.is_some() {}
+}
+
+/// Of a server's process; 0 where there is none, or it can't be asked.
+async fn resident(node: &dyn Node, process: Option<Process>) -> u64 {
+    match process {
+        Some(process) => node.resident(&process).await.unwrap_or_default(),
+        None => 0,
+    }
 }
 
 fn sample(time: u64, node: String, status: Option<ServerStatus>) -> Sample {
@@ -116,26 +124,5 @@ fn sample(time: u64, node: String, status: Option<ServerStatus>) -> Sample {
         recovery_counts: status.recovery_counts,
         uptime_ms: status.uptime_ms,
         resident_bytes: 0,
-    }
-}
-
-/// Bytes of a process's memory that are resident, from `/proc/<pid>/status`; 0 if it has ended.
-fn resident(pid: i32) -> u64 {
-    let kib = || {
-        let text = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-        line.split_whitespace().next()?.parse::<u64>().ok()
-    };
-    kib().unwrap_or_default() << 10
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn this_process_is_resident_and_one_that_is_not_there_is_not() {
-        assert!(resident(std::process::id() as i32) > 1 << 20);
-        assert_eq!(resident(i32::MAX), 0);
     }
 }

@@ -326,6 +326,7 @@ fn circumstances(results: &Results, spec: &str) -> Markup {
             h2 { "Settings and circumstances" }
             dl.facts {
                 (fact("system", html! { (results.system) }))
+                @if let Some(program) = &run.program { (fact("program", html! { (program) })) }
                 (fact("environment", html! { (run.environment) }))
                 (fact("nodes", html! { (run.nodes.join(" ")) }))
                 (fact("started", html! { (run.started) }))

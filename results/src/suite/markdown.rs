@@ -76,9 +76,11 @@ pub fn render(summary: &Summary, folder: &str) -> String {
             summary.resume
         );
     }
+    let program = summary.program.as_ref();
+    let program = program.map_or_else(String::new, |program| format!(", program {program}"));
     let _ = write!(
         text,
-        "\nSeed {}, shakedown {}. Everything is in `{folder}`.\n",
+        "\nSeed {}, shakedown {}{program}. Everything is in `{folder}`.\n",
         summary.seed, summary.version
     );
     text

@@ -35,7 +35,8 @@ pub fn render(summary: &Summary, trends: &[Trend]) -> String {
             (runs(summary))
             (method())
         }
-        footer { p { "shakedown " (summary.version) ". Beside this page: " code { "results.json" } ", "
+        footer { p { "shakedown " (summary.version)
+            @if let Some(program) = &summary.program { ", program " (program) } ". Beside this page: " code { "results.json" } ", "
             code { "suite.jsonl" } ", " code { "junit.xml" } ", " code { "summary.md" } "." } }
     };
     document(&title, content)

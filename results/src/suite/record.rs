@@ -5,6 +5,7 @@
 //! `corpus.jsonl`, both beside the nights.
 
 use super::expect::Gate;
+use crate::recorded::Program;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -22,6 +23,8 @@ pub struct Plan {
     pub started: String,
     /// Of shakedown.
     pub version: String,
+    /// What the servers run, in all tests.
+    pub program: Option<Program>,
     /// The command that goes on with this night.
     pub resume: String,
     /// With a budget of time, what is run is chosen as it goes on.

@@ -3,6 +3,7 @@
 use super::record::{Because, Ended, Plan, Run, Test};
 use super::trend::Shift;
 use crate::metrics;
+use crate::recorded::Program;
 use crate::statistics::{median, proportion};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ pub struct Summary {
     pub seed: u64,
     pub started: String,
     pub version: String,
+    pub program: Option<Program>,
     pub outcome: Outcome,
     /// The outcome in a sentence.
     pub sentence: String,
@@ -104,6 +106,7 @@ impl Summary {
             seed: plan.seed,
             started: plan.started.clone(),
             version: plan.version.clone(),
+            program: plan.program.clone(),
             resume: plan.resume.clone(),
             finished: !cut && missing.is_empty(),
             tests: plan.tests.iter().map(|test| tested(test, &runs)).collect(),

@@ -329,6 +329,7 @@ fn method(sweep: &Sweep, findings: &Findings) -> Markup {
             h3 { "Where" }
             dl.facts.small {
                 @for (name, value) in &sweep.machine { div { dt { (name) } dd { (value) } } }
+                @if let Some(program) = &sweep.program { div { dt { "program" } dd { (program) } } }
                 div { dt { "shakedown" } dd { (sweep.version) } }
             }
         }

@@ -3,6 +3,7 @@
 //! `sweep.json` (the grid and what is known before anything runs) and `calibration.json` are written once,
 //! `repeats.jsonl` grows by a line as each run ends. All of a sweep's pages and figures come from these.
 
+use crate::recorded::Program;
 use checker::Validity;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -260,6 +261,8 @@ pub struct Sweep {
     pub version: String,
     /// The command that goes on with it.
     pub resume: String,
+    /// What the servers run; all of a sweep's runs have the same.
+    pub program: Option<Program>,
     pub machine: Vec<(String, String)>,
     /// What is varied, in the order of the spec.
     pub varied: Vec<String>,

@@ -151,7 +151,7 @@ fn cost(recorded: &Recorded, results: &Results) -> Cost {
             .map(|sample| sample.checkpoint_chain_bytes)
             .max()
             .filter(|bytes| *bytes > 0),
-        disk_bytes: None,
+        disk_bytes: recorded.run.data_bytes,
         resident_bytes: during()
             .map(|sample| sample.resident_bytes)
             .max()

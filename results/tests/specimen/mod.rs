@@ -180,12 +180,18 @@ fn run() -> Run {
         version: "0.1.0".into(),
         started: "2026-11-22T23:00:00Z".into(),
         repeat: "shakedown test --seed 7 --time 60s --nemesis kill,pause,partition,lag".into(),
+        program: Some(results::Program {
+            path: "target/release/strata".into(),
+            bytes: 68_703_264,
+            sha256: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".into(),
+        }),
         machine: vec![
             pair("kernel", "Linux 6.1.0"),
             pair("processors", "2"),
             pair("memory", "7.8 GiB"),
             pair("file system", "ext4"),
         ],
+        data_bytes: Some(92 << 20),
         remarks: Vec::new(),
         not_exercised: vec![
             "Clocks: no fault moved a node's clock.".into(),

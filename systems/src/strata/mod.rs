@@ -17,7 +17,6 @@ use client::StrataClient;
 use settings::Settings;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -141,15 +140,15 @@ impl Strata {
     /// The error for a server that is no longer there, with what it said last; nothing while it lives.
     async fn obituary(&self, node: &dyn Node) -> Option<Error> {
         let process = self.process(node.id())?;
-        let state = node.state(&process).await;
-        matches!(state, Ok(ProcessState::Gone)).then(|| {
-            Error::Failed(format!(
-                "{}: the strata server (process {}) has ended; {}",
-                node.id(),
-                process.pid,
-                last_words(&log(node))
-            ))
-        })
+        if !matches!(node.state(&process).await, Ok(ProcessState::Gone)) {
+            return None;
+        }
+        Some(Error::Failed(format!(
+            "{}: the strata server (process {}) has ended; {}",
+            node.id(),
+            process.pid,
+            last_words(node).await
+        )))
     }
 
     async fn survey(&self, env: &Arc<dyn Environment>) -> Vec<(NodeId, Result<ServerStatus>)> {
@@ -196,7 +195,7 @@ impl System for Strata {
 
     async fn setup(&self, env: Arc<dyn Environment>) -> Result<()> {
         for node in env.nodes() {
-            create_folder(&data(node.as_ref()))?;
+            node.make_folder(&data(node.as_ref())).await?;
         }
         let mut deployment = self.deployment();
         deployment.env = Some(env);
@@ -259,10 +258,8 @@ impl System for Strata {
         let folder = data(node.as_ref());
         // Noted first: a folder that is gone in part must not found a cluster either.
         self.deployment().wiped.insert(id.clone());
-        match fs::remove_dir_all(&folder) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io(&folder, error)),
-            _ => create_folder(&folder),
-        }
+        node.remove_folder(&folder).await?;
+        Ok(node.make_folder(&folder).await?)
     }
 
     fn kill_loses_unsynced(&self) -> bool {
@@ -479,36 +476,21 @@ fn executable(binary: &Path) -> Result<PathBuf> {
     fs::canonicalize(binary).map_err(|error| fault(format!("can't be resolved: {error}")))
 }
 
-fn create_folder(folder: &Path) -> Result<()> {
-    fs::create_dir_all(folder).map_err(|error| io(folder, error))
-}
-
-fn io(path: &Path, source: std::io::Error) -> Error {
-    Error::Testbed(testbed::Error::Io {
-        what: path.display().to_string(),
-        source,
-    })
-}
-
-/// The end of a log, for an error message.
-fn last_words(log: &Path) -> String {
-    let read = || -> std::io::Result<String> {
-        let mut file = fs::File::open(log)?;
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(LOG_BYTES)))?;
-        let mut tail = Vec::new();
-        file.read_to_end(&mut tail)?;
-        Ok(String::from_utf8_lossy(&tail).into_owned())
+/// The end of the server's log, for an error message.
+async fn last_words(node: &dyn Node) -> String {
+    let path = log(node);
+    let log = path.display();
+    let tail = match node.tail(&path, LOG_BYTES).await {
+        Ok(tail) => tail,
+        Err(error) => return format!("its log can't be read: {error}"),
     };
-    match read() {
-        Err(error) => format!("its log {} can't be read: {error}", log.display()),
-        Ok(text) if text.trim().is_empty() => format!("its log {} is empty", log.display()),
-        Ok(text) => {
-            let lines: Vec<_> = text.trim_end().lines().collect();
-            let tail = &lines[lines.len().saturating_sub(LOG_LINES)..];
-            format!("its log {} ends:\n{}", log.display(), tail.join("\n"))
-        }
+    let text = String::from_utf8_lossy(&tail);
+    if text.trim().is_empty() {
+        return format!("its log {log} is empty");
     }
+    let lines: Vec<_> = text.trim_end().lines().collect();
+    let tail = &lines[lines.len().saturating_sub(LOG_LINES)..];
+    format!("its log {log} ends:\n{}", tail.join("\n"))
 }
 
 #[cfg(test)]
