@@ -2,7 +2,9 @@
 //!
 //! A server that restarts reads its log before it applies it, so what an entry costs is in two phases of its account:
 //! opening and replaying. The rate of replay is the slope of both together over the entries, by least squares over
-//! restarts whose logs had different lengths; what does not grow with the entries belongs to the restart.
+//! restarts whose logs had different lengths. Where one server restarts, the others write on meanwhile, and it joins the
+//! later for that: there the slope is that of all of its restart but loading. What does not grow with the entries belongs
+//! to the restart.
 
 use super::record::{Calibration, Measured, Recovered, Scenario, Waited};
 use super::store::Calibrated;
@@ -24,17 +26,29 @@ impl Calibration {
         let restarts: Vec<&Recovered> = faults(None)
             .filter(|one| one.phases_ms.contains_key("load"))
             .collect();
-        let replay_per_s = replay(&restarts);
+        let (replay_per_s, replay_of_one_per_s) = (
+            slope(restarts.iter().filter_map(|one| {
+                let open = phase(one, "open").unwrap_or_default();
+                Some((one.replayed_entries?, open + phase(one, "replay")?))
+            })),
+            slope(faults(Some(Scenario::KillFollower)).filter_map(|one| {
+                let Waited::Ms(ms) = one.restart? else {
+                    return None;
+                };
+                Some((one.replayed_entries?, ms - phase(one, "load")?))
+            })),
+        );
         let rate = |amount: Option<u64>, least: u64, ms: Option<f64>| {
             let (amount, ms) = (amount?, ms?);
             (amount >= least && ms > 0.0).then(|| amount as f64 / ms * 1e3)
         };
         // What is left of a duration besides loading and replaying.
-        let besides = |one: &Recovered, whole: Option<Waited>| match whole? {
+        let besides = |one: &Recovered, whole: Option<Waited>, per_s: Option<Measured>| match whole?
+        {
             Waited::Ms(ms) => {
                 let replaying = match one.replayed_entries? {
                     0 => 0.0,
-                    entries => entries as f64 / replay_per_s?.mean * 1e3,
+                    entries => entries as f64 / per_s?.mean * 1e3,
                 };
                 Some((ms - phase(one, "load")? - replaying).max(0.0))
             }
@@ -49,6 +63,7 @@ impl Calibration {
         let written = controls.map(|run| run.repeat.cost.entries_per_s);
         Self {
             replay_per_s,
+            replay_of_one_per_s,
             load_per_s: measured(
                 restarts
                     .iter()
@@ -56,10 +71,12 @@ impl Calibration {
             ),
             write_per_s: measured(written.filter(|rate| *rate > 0.0)),
             restart_ms: measured(
-                faults(Some(Scenario::KillFollower)).filter_map(|one| besides(one, one.restart)),
+                faults(Some(Scenario::KillFollower))
+                    .filter_map(|one| besides(one, one.restart, replay_of_one_per_s)),
             ),
             cold_start_ms: measured(
-                faults(Some(Scenario::KillAll)).filter_map(|one| besides(one, one.service)),
+                faults(Some(Scenario::KillAll))
+                    .filter_map(|one| besides(one, one.service, replay_per_s)),
             ),
             failover_ms: measured(
                 faults(Some(Scenario::KillLeader)).filter_map(|one| ended(one.service)),
@@ -78,15 +95,9 @@ fn phase(one: &Recovered, name: &str) -> Option<f64> {
     one.phases_ms.get(name).copied()
 }
 
-/// The spread is that of the single restarts around the slope.
-fn replay(restarts: &[&Recovered]) -> Option<Measured> {
-    let points: Vec<(f64, f64)> = restarts
-        .iter()
-        .filter_map(|one| {
-            let open = phase(one, "open").unwrap_or_default();
-            Some((one.replayed_entries? as f64, open + phase(one, "replay")?))
-        })
-        .collect();
+/// Entries in a second, of entries with milliseconds. The spread is that of the single restarts around the slope.
+fn slope(points: impl Iterator<Item = (u64, f64)>) -> Option<Measured> {
+    let points: Vec<(f64, f64)> = points.map(|(entries, ms)| (entries as f64, ms)).collect();
     let most = points
         .iter()
         .map(|(entries, _)| *entries)
@@ -121,17 +132,18 @@ mod tests {
     use super::*;
     use std::collections::BTreeMap;
 
-    /// Opening takes 10 ms and 4 ms for a thousand entries, replaying 1 ms; besides, 35 ms to start and join.
+    /// Opening takes 10 ms and 4 ms for a thousand entries, replaying 1 ms, and joining 3 ms for what comes meanwhile;
+    /// besides, 35 ms to start and join.
     fn restart(replayed: u64, loaded: u64, load_ms: f64) -> Recovered {
         let thousands = replayed as f64 / 1e3;
         let phases = [
             ("open", 10.0 + thousands * 4.0),
             ("load", load_ms),
             ("replay", thousands),
-            ("join", 5.0),
+            ("join", 5.0 + thousands * 3.0),
         ];
         Recovered {
-            restart: Some(Waited::Ms(45.0 + load_ms + thousands * 5.0)),
+            restart: Some(Waited::Ms(45.0 + load_ms + thousands * 8.0)),
             replayed_entries: Some(replayed),
             loaded_bytes: Some(loaded),
             phases_ms: BTreeMap::from(phases.map(|(name, ms)| (name.to_owned(), ms))),
@@ -165,6 +177,7 @@ mod tests {
         ])];
         let calibration = Calibration::of(&runs);
         assert_eq!(near(calibration.replay_per_s, 200_000.0), 3);
+        assert_eq!(near(calibration.replay_of_one_per_s, 125_000.0), 3);
         assert_eq!(near(calibration.load_per_s, (4 << 20) as f64 * 500.0), 1);
         assert_eq!(near(calibration.restart_ms, 45.0), 3);
         assert_eq!(calibration.failover_ms, None);

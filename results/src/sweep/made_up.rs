@@ -136,6 +136,7 @@ fn calibration() -> Calibration {
     let measured = |mean: f64| Measured::of(&[mean * 0.95, mean, mean * 1.05]);
     Calibration {
         replay_per_s: measured(REPLAY),
+        replay_of_one_per_s: measured(REPLAY),
         load_per_s: measured(LOAD),
         write_per_s: measured(WRITES),
         restart_ms: measured(RESTART),

@@ -310,7 +310,7 @@ fn method(sweep: &Sweep, findings: &Findings) -> Markup {
         section id="method" {
             h2 { "How this is measured" }
             p.lead {
-                "Predictions come from runs of their own, made before the cells: restart = R + S/B + N/r; service after all \
+                "Predictions come from runs of their own, made before the cells: restart = R + S/B + N/r₁; service after all \
                  were killed = E + S/B + N/r; service after a leader was lost = failover; a follower that an image brings \
                  back = bytes/I. S and N are what the recovery had to load and to replay. R² compares the means of the cells \
                  with the means of their predictions; nothing is fitted to them. Percentiles are by nearest rank; intervals \

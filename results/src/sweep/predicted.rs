@@ -1,7 +1,7 @@
 //! What a recovery should have taken, by figures that were measured apart from it.
 //!
 //! A restart loads a checkpoint of S bytes, replays the N entries after it, starts and joins:
-//! restart = R + S/B + N/r. Where all servers restart, service waits for that and an election: service = E + S/B + N/r.
+//! restart = R + S/B + N/r₁. Where all servers restart, service waits for that and an election: service = E + S/B + N/r.
 //! Where a leader is lost, it waits for an election alone. A follower that an image brings back waits for its bytes.
 
 use super::record::{Calibration, Cell, Interval, Measured, Recovered, Scenario};
@@ -44,7 +44,7 @@ pub fn predict(
             ..Predicted::default()
         })
     };
-    let restart = |fixed: Option<f64>| {
+    let restart = |fixed: Option<f64>, replay_per_s: &Option<Measured>| {
         let part = |amount: Option<u64>, rate: Option<f64>| match amount? {
             0 => Some(0.0),
             amount => Some(amount as f64 / rate? * 1e3),
@@ -52,7 +52,7 @@ pub fn predict(
         Some(Predicted {
             fixed_ms: fixed?,
             load_ms: part(recovered.loaded_bytes, mean(&calibration.load_per_s))?,
-            replay_ms: part(recovered.replayed_entries, mean(&calibration.replay_per_s))?,
+            replay_ms: part(recovered.replayed_entries, mean(replay_per_s))?,
             install_ms: 0.0,
         })
     };
@@ -62,7 +62,8 @@ pub fn predict(
             alone(mean(&calibration.failover_ms))
         }
         (Measure::Service, Scenario::KillAll | Scenario::PowerLoss) => {
-            restart(mean(&calibration.cold_start_ms))
+            let fixed = mean(&calibration.cold_start_ms);
+            restart(fixed, &calibration.replay_per_s)
         }
         (Measure::Service, Scenario::KillFollower | Scenario::Lag) => None,
         (Measure::Restart, Scenario::Lag) => Some(Predicted {
@@ -71,7 +72,8 @@ pub fn predict(
         }),
         (Measure::Restart, Scenario::Partition | Scenario::KillAll | Scenario::PowerLoss) => None,
         (Measure::Restart, Scenario::KillLeader | Scenario::KillFollower) => {
-            restart(mean(&calibration.restart_ms))
+            let fixed = mean(&calibration.restart_ms);
+            restart(fixed, &calibration.replay_of_one_per_s)
         }
     }
 }
@@ -110,6 +112,7 @@ mod tests {
     fn calibration() -> Calibration {
         Calibration {
             replay_per_s: measured(100_000.0),
+            replay_of_one_per_s: measured(100_000.0),
             load_per_s: measured(1e9),
             write_per_s: measured(5_000.0),
             restart_ms: measured(80.0),

@@ -223,6 +223,9 @@ pub struct Cost {
 pub struct Calibration {
     /// Entries that a restart reads and replays in a second (r).
     pub replay_per_s: Option<Measured>,
+    /// The same where one server restarts and the others go on (r₁): the longer its log takes, the more of what they
+    /// write meanwhile it has to catch up with.
+    pub replay_of_one_per_s: Option<Measured>,
     /// Bytes of checkpoints that a restart loads in a second (B).
     pub load_per_s: Option<Measured>,
     /// Entries committed in a second under the sweep's load (w).

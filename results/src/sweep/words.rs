@@ -240,6 +240,11 @@ pub fn calibration(findings: &Findings) -> Vec<(&'static str, String, u64)> {
             &rate,
         ),
         row(
+            "r₁: the same of one server, while the others write on",
+            calibration.replay_of_one_per_s,
+            &rate,
+        ),
+        row(
             "B: bytes of checkpoints loaded in a second",
             calibration.load_per_s,
             &speed,
