@@ -17,8 +17,12 @@ pub struct Costs {
     pub kept: Option<Spread>,
     pub p50_ms: Option<Spread>,
     pub p99_ms: Option<Spread>,
-    /// Of checkpoints, by all servers, for an entry committed.
+    /// Of checkpoints, by all servers, for an entry committed. `None` where the interval is longer than any run, so
+    /// that no checkpoint was seen.
     pub bytes_per_entry: Option<f64>,
+    /// Those bytes are of all runs with these settings, since the controls were too short for a few checkpoints.
+    #[serde(default)]
+    pub bytes_of_all_runs: bool,
     pub checkpoints: Option<f64>,
     pub write_amplification: Option<f64>,
     pub longest_pause_ms: Option<f64>,
@@ -80,6 +84,7 @@ pub fn costs(sweep: &Sweep) -> Vec<Costs> {
                 })
             });
             let of = |value: fn(&Cost) -> Option<f64>| values(sweep, cell, value);
+            let (bytes_per_entry, bytes_of_all_runs) = bytes_per_entry(sweep, cell);
             let most = |value: fn(&Cost) -> Option<f64>| of(value).into_iter().reduce(f64::max);
             Costs {
                 cell: cell.number,
@@ -90,9 +95,8 @@ pub fn costs(sweep: &Sweep) -> Vec<Costs> {
                 kept,
                 p50_ms: Spread::of(&of(|cost| cost.p50_ms)),
                 p99_ms: Spread::of(&of(|cost| cost.p99_ms)),
-                bytes_per_entry: mean(&of(|cost| {
-                    (cost.entries > 0).then(|| cost.checkpoint_bytes as f64 / cost.entries as f64)
-                })),
+                bytes_per_entry,
+                bytes_of_all_runs,
                 checkpoints: mean(&of(|cost| Some(cost.checkpoints as f64))),
                 write_amplification: mean(&of(|cost| cost.write_amplification)),
                 longest_pause_ms: most(|cost| cost.longest_pause_ms),
@@ -102,6 +106,40 @@ pub fn costs(sweep: &Sweep) -> Vec<Costs> {
             }
         })
         .collect()
+}
+
+/// Fewer checkpoints in a run, by all servers, tell little of what they cost: the first one, or none, may just have fallen
+/// into it.
+const FEW: f64 = 10.0;
+
+/// And whether it took all runs with a control's settings to tell.
+fn bytes_per_entry(sweep: &Sweep, control: &Cell) -> (Option<f64>, bool) {
+    let sums = |cells: &dyn Fn(&Cell) -> bool| {
+        let cells = sweep.cells.iter().filter(|cell| cells(cell));
+        let repeats = cells.flat_map(|cell| sweep.repeats_of(cell.number));
+        let made = repeats.filter(|repeat| !repeat.run.is_empty());
+        made.fold(
+            (0.0, 0.0, 0.0, 0.0),
+            |(runs, entries, bytes, checkpoints), one| {
+                (
+                    runs + 1.0,
+                    entries + one.cost.entries as f64,
+                    bytes + one.cost.checkpoint_bytes as f64,
+                    checkpoints + one.cost.checkpoints as f64,
+                )
+            },
+        )
+    };
+    let ratio = |entries: f64, bytes: f64| (entries > 0.0).then(|| bytes / entries);
+    let (runs, entries, bytes, checkpoints) = sums(&|cell| cell.number == control.number);
+    if control.interval == Some(Interval::Never) || checkpoints >= FEW * runs {
+        return (ratio(entries, bytes), false);
+    }
+    let (_, entries, bytes, checkpoints) = sums(&|cell| cell.belongs_to(control));
+    match checkpoints > 0.0 {
+        true => (ratio(entries, bytes), true),
+        false => (None, false),
+    }
 }
 
 fn values(sweep: &Sweep, cell: &Cell, value: impl Fn(&Cost) -> Option<f64>) -> Vec<f64> {

@@ -39,7 +39,7 @@ pub fn analyse(sweep: &Sweep, target: Target) -> Findings {
         .map(|repeat| (repeat.cell, repeat.run.clone()))
         .collect();
     Findings {
-        remarks: remarks(sweep, &charts),
+        remarks: remarks(sweep, &charts, &costs),
         charts,
         losses,
         costs,
@@ -55,7 +55,7 @@ fn allowed(sweep: &Sweep, repeat: &Repeat) -> bool {
     cell.is_some_and(|cell| is_allowed(cell, repeat))
 }
 
-fn remarks(sweep: &Sweep, charts: &[Chart]) -> Vec<String> {
+fn remarks(sweep: &Sweep, charts: &[Chart], costs: &[Costs]) -> Vec<String> {
     let mut remarks = Vec::new();
     let found = |number| -> u32 {
         let repeats = sweep.repeats_of(number);
@@ -101,6 +101,20 @@ fn remarks(sweep: &Sweep, charts: &[Chart]) -> Vec<String> {
         .count();
     if broken > 0 {
         remarks.push(format!("{broken} runs could not be made."));
+    }
+    let all_runs = costs.iter().filter(|cost| cost.bytes_of_all_runs).count();
+    if all_runs > 0 {
+        remarks.push(format!(
+            "For {all_runs} settings the bytes of checkpoints are those of all their runs: the controls were too short for a few \
+             checkpoints."
+        ));
+    }
+    let unseen = |cost: &&Costs| cost.bytes_per_entry.is_none() && cost.runs > 0;
+    let unseen = costs.iter().filter(unseen).count();
+    if unseen > 0 {
+        remarks.push(format!(
+            "For {unseen} settings no run was long enough for a checkpoint: what checkpoints cost with them is not known."
+        ));
     }
     let as_promised = sweep.repeats.iter().filter(|repeat| allowed(sweep, repeat));
     let as_promised = as_promised.count();

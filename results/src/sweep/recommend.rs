@@ -143,7 +143,7 @@ fn judge(
     losses: &[Loss],
     target: Target,
 ) -> Judged {
-    let cells = || sweep.cells.iter().filter(|cell| belongs(cell, control));
+    let cells = || sweep.cells.iter().filter(|cell| cell.belongs_to(control));
     let mut slowest: Option<Slowest> = None;
     let mut least_n = None;
     for cell in cells().filter(|cell| cell.scenario != Scenario::Control) {
@@ -212,20 +212,6 @@ fn judge(
     };
     judged.misses = misses(&judged, target);
     judged
-}
-
-/// Whether a cell's runs were made with the settings of a control: those that both name are the same, and what they
-/// come to is.
-fn belongs(cell: &Cell, control: &Cell) -> bool {
-    let same = |(name, value): (&String, &String)| {
-        control
-            .settings
-            .get(name)
-            .is_none_or(|other| other == value)
-    };
-    cell.interval == control.interval
-        && cell.durability == control.durability
-        && cell.settings.iter().all(same)
 }
 
 fn misses(one: &Judged, target: Target) -> Vec<String> {

@@ -282,6 +282,20 @@ pub struct Sweep {
     pub repeats: Vec<Repeat>,
 }
 
+impl Cell {
+    /// Whether its runs were made with the settings of a control: those that both name are the same, and what they come
+    /// to is.
+    pub fn belongs_to(&self, control: &Cell) -> bool {
+        let same = |(name, value): (&String, &String)| {
+            let other = control.settings.get(name);
+            other.is_none_or(|other| other == value)
+        };
+        self.interval == control.interval
+            && self.durability == control.durability
+            && self.settings.iter().all(same)
+    }
+}
+
 impl Sweep {
     /// The cell of this number.
     pub fn cell(&self, number: u32) -> Option<&Cell> {

@@ -192,3 +192,45 @@ fn a_page_can_be_made_of_anything_that_is_there() {
         assert!(!markdown(&sweep, &findings).is_empty());
     }
 }
+
+#[test]
+fn controls_without_checkpoints_tell_nothing_of_what_checkpoints_cost() {
+    let mut sweep = MadeUp::default().sweep();
+    let is_control = |cell: &&Cell| cell.scenario == Scenario::Control;
+    let is_checkpointed = |cell: &&Cell| matches!(cell.interval, Some(Interval::Entries(_)));
+    let control = sweep.cells.iter().filter(is_control).find(is_checkpointed);
+    let control = control.unwrap().clone();
+    let none = |repeat: &mut Repeat| {
+        repeat.cost.checkpoints = 0;
+        repeat.cost.checkpoint_bytes = 0;
+    };
+    let own = |sweep: &Sweep| {
+        let findings = analyse(sweep, Target::default());
+        let mut costs = findings.costs.into_iter();
+        let cost = costs.find(|cost| cost.cell == control.number).unwrap();
+        (
+            cost.bytes_per_entry,
+            cost.bytes_of_all_runs,
+            findings.remarks,
+        )
+    };
+    let (before, of_all, _) = own(&sweep);
+    assert!(before.unwrap() > 0.0 && !of_all);
+    let controls = |repeat: &&mut Repeat| repeat.cell == control.number;
+    sweep.repeats.iter_mut().filter(controls).for_each(none);
+    let (bytes, of_all, remarks) = own(&sweep);
+    assert!(bytes.unwrap() > 0.0 && of_all);
+    assert!(
+        remarks
+            .iter()
+            .any(|one| one.contains("are those of all their runs")),
+        "{remarks:?}"
+    );
+    sweep.repeats.iter_mut().for_each(none);
+    let (bytes, _, remarks) = own(&sweep);
+    assert_eq!(bytes, None);
+    assert!(
+        remarks.iter().any(|one| one.contains("is not known")),
+        "{remarks:?}"
+    );
+}
